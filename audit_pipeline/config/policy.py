@@ -1,0 +1,100 @@
+"""The owner's policy: which number at which height warns, and which fails."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from audit_pipeline.config.base import Strict
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Limit(Strict):
+    """A number that is bad when high: warn at `warn`, fail at `fail` (either may be absent)."""
+
+    warn: float | None = Field(default=None, description="WARN from here")
+    fail: float | None = Field(default=None, description="FAIL from here")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.warn is not None and self.fail is not None and self.warn > self.fail:
+            raise ValueError(f"warn ({self.warn}) must not be above fail ({self.fail})")
+        return self
+
+
+class Floor(Strict):
+    """A number of quality: `min_*` for those that are good when high, `max_*` for errors."""
+
+    warn_below: float | None = Field(default=None, description="WARN under this value (auc, r2, ...)")
+    fail_below: float | None = Field(default=None, description="FAIL under this value")
+    warn_above: float | None = Field(default=None, description="WARN over this value (rmse, brier, ...)")
+    fail_above: float | None = Field(default=None, description="FAIL over this value")
+
+
+class ColumnDriftPolicy(Strict):
+    """Limits of one column; what is absent is taken from the model's `drift`."""
+
+    psi: Limit | None = None
+    ks: Limit | None = None
+    missing_increase: Limit | None = None
+    new_category_share: Limit | None = None
+    ignore: bool = Field(default=False, description="measured and shown, not judged")
+
+
+class DriftPolicy(Strict):
+    """Limits on how far a column may move from the reference."""
+
+    psi: Limit = Field(default=Limit(warn=0.1, fail=0.25), description="population stability index, nats")
+    ks: Limit = Field(default=Limit(), description="Kolmogorov-Smirnov distance, 0 to 1; shown, not judged")
+    missing_increase: Limit = Field(
+        default=Limit(warn=0.05, fail=0.2), description="missing share minus the reference's"
+    )
+    new_category_share: Limit = Field(
+        default=Limit(warn=0.01, fail=0.1), description="rows in categories the reference lacks"
+    )
+    prediction_psi: Limit = Field(
+        default=Limit(warn=0.1, fail=0.25), description="PSI of score or prediction"
+    )
+    bins: Annotated[int, Field(ge=2, le=100)] = Field(
+        default=10, description="reference-quantile bins of the PSI"
+    )
+    min_rows: Annotated[int, Field(ge=11)] = Field(
+        default=200, description="below this many non-missing values on either side: NOT_EVALUATED"
+    )
+    columns: dict[str, ColumnDriftPolicy] = Field(default_factory=dict, description="per column")
+
+
+class PerformancePolicy(Strict):
+    """Limits on the metrics once labels are there."""
+
+    min_labels: Annotated[int, Field(ge=11)] = Field(default=100, description="below: NOT_EVALUATED")
+    metrics: dict[str, Floor] = Field(default_factory=dict, description="metric name -> limits")
+
+
+class ExplanationPolicy(Strict):
+    """Whether an explanation is due, and how well the artefact must match the log."""
+
+    required: bool = Field(default=True, description="a model with an artefact must be explained")
+    agreement: Limit = Field(
+        default=Limit(fail=1e-6), description="largest |model's own score - logged score| on the sample"
+    )
+
+
+class QualityPolicy(Strict):
+    """Limits on the data-quality scores of the night (0 to 1, good when high)."""
+
+    completeness: Floor = Floor()
+    accuracy: Floor = Floor()
+    consistency: Floor = Floor()
+
+
+class Policy(Strict):
+    """Everything the verdict depends on beside the numbers."""
+
+    drift: DriftPolicy = DriftPolicy()
+    performance: PerformancePolicy = PerformancePolicy()
+    explanation: ExplanationPolicy = ExplanationPolicy()
+    quality: QualityPolicy = QualityPolicy()
+    on_warning_check: Literal["WARN", "FAIL"] = Field(
+        default="WARN", description="what a failed expectation of severity warning comes to"
+    )

@@ -1,0 +1,137 @@
+"""project.yaml: what all models of a project share."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from audit_pipeline.config.base import Strict
+from audit_pipeline.config.model import Name
+
+Reference = Annotated[
+    str, Field(pattern=r"^(file:.+|env:[A-Z_][A-Z0-9_]*)$")
+]  # where a secret is, never itself
+
+
+class Nights(Strict):
+    """Which nights there are, and when one is complete."""
+
+    first: date = Field(description="first night of data; earlier ones are not expected")
+    last: date | None = Field(default=None, description="last night, for a replay or a retired project")
+    complete_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = Field(
+        default="02:00", description="local time of the next day at which a night's log is complete"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.last is not None and self.last < self.first:
+            raise ValueError(f"last ({self.last}) is before first ({self.first})")
+        return self
+
+
+class Owner(Strict):
+    """Who answers for models, and how to reach them."""
+
+    name: str
+    channels: tuple[Name, ...] = Field(default=(), description="keys of `channels`")
+
+
+class Channel(Strict):
+    """A place alerts go to."""
+
+    url: Reference = Field(description="`env:NAME` or `file:PATH` that holds an Apprise URL")
+
+
+class Limits(Strict):
+    """Sizes at which the machinery changes, and bounds on its use."""
+
+    checks_duckdb_from_rows: Annotated[int, Field(ge=0)] = Field(
+        default=50_000, description="Great Expectations runs on DuckDB from this many rows, on pandas below"
+    )
+    evidently_rows: Annotated[int, Field(ge=100)] = Field(
+        default=20_000,
+        description="Evidently computes over the rows up to here; above it shows the exact numbers",
+    )
+    explain_rows: Annotated[int, Field(ge=50, le=100_000)] = Field(
+        default=2_000, description="rows of the recorded sample that is explained"
+    )
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="DuckDB threads per audit")
+    memory: Annotated[str, Field(pattern=r"^\d+(MB|GB)$")] = Field(
+        default="1GB", description="DuckDB memory per audit"
+    )
+
+
+class Keys(Strict):
+    """Secrets by reference."""
+
+    pseudonym: Reference = Field(
+        default="file:audit/keys/pseudonym.key", description="HMAC key of the pseudonyms, 32 bytes in hex"
+    )
+
+
+class ProjectConfig(Strict):
+    """One project: a folder with models that share owners, keys and an evidence store."""
+
+    schema_version: Literal[1]
+    name: Name
+    description: str = ""
+    time_zone: str = "UTC"
+    nights: Nights
+    seed: int = Field(default=20260101, description="every random choice derives from it and is recorded")
+    owners: dict[Name, Owner] = Field(min_length=1)
+    channels: dict[Name, Channel] = Field(default_factory=dict)
+    keys: Keys = Keys()
+    limits: Limits = Limits()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"'{zone}' is no IANA time zone, e.g. Europe/Berlin")
+        return zone
+
+    @model_validator(mode="after")
+    def _channels_exist(self) -> Self:
+        for key, owner in self.owners.items():
+            for channel in owner.channels:
+                if channel not in self.channels:
+                    raise ValueError(f"owners.{key}.channels names '{channel}', which is not in `channels`")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The project's time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+class Layout(Strict):
+    """Where a project keeps its things; every path below `root`."""
+
+    root: Path
+
+    @property
+    def audit(self) -> Path:
+        """The evidence store."""
+        return self.root / "audit"
+
+    @property
+    def database(self) -> Path:
+        """The published database."""
+        return self.audit / "audit.duckdb"
+
+    @property
+    def outbox(self) -> Path:
+        """Lineage events waiting for the loader; drained files are kept."""
+        return self.audit / "lineage" / "outbox"
+
+    @property
+    def quarantine(self) -> Path:
+        """What was refused, with the reason."""
+        return self.audit / "quarantine"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of the default instance."""
+        return self.audit / "dagster"

@@ -1,0 +1,403 @@
+"""The frozen values that pass between the stages: what was seen, measured, judged and kept.
+
+No stage imports another; they speak in these. Every number comes with its n, and a number that could not be
+computed is None with a reason: it is never reported as passed. Times are aware and in UTC.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+SCHEMA_VERSION = 1  # of the evidence record and the published tables
+SMALL_CELL = 11  # rows; nothing is published over fewer
+
+
+class Outcome(StrEnum):
+    """What a check, a metric or a whole model-night came to."""
+
+    PASS = "PASS"  # noqa: S105 (no password)
+    WARN = "WARN"
+    FAIL = "FAIL"
+    NOT_EVALUATED = "NOT_EVALUATED"  # did not run or has too few rows: never counts as a pass
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the worst of `outcomes` (FAIL, NOT_EVALUATED, WARN, PASS); NOT_EVALUATED when there are none."""
+    order = (Outcome.FAIL, Outcome.NOT_EVALUATED, Outcome.WARN, Outcome.PASS)
+    seen = set(outcomes)
+    return next((outcome for outcome in order if outcome in seen), Outcome.NOT_EVALUATED)
+
+
+class Severity(StrEnum):
+    """What a failed check means: critical ends the line, warning warns, info is shown and not counted."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Maturity(StrEnum):
+    """How final a performance number is."""
+
+    PENDING = "pending"  # labels not yet due: n = 0, not counted
+    ESTIMATED = "estimated"
+    PROVISIONAL = "provisional"  # part of the labels
+    FINAL = "final"
+
+
+class Stage(StrEnum):
+    """The stages of one model-night, in order; also the last part of asset keys and lineage jobs."""
+
+    SNAPSHOT = "snapshot"
+    VALIDATION = "validation"
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    EXPLANATION = "explanation"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A source as DuckDB reads it: statements to run first, then a SELECT over the raw columns."""
+
+    name: str  # what an error calls it: the path below the project, or database:table
+    form: str  # parquet, csv, jsonl, duckdb
+    setup: tuple[str, ...]  # e.g. ATTACH; run once before `sql`
+    sql: str  # SELECT of every raw column
+    columns: tuple[str, ...]
+    sha256: str  # of the file's bytes; of the rows for a table
+    bytes: int  # 0 for a table
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a snapshot."""
+
+    name: str
+    type: str  # number, integer, category, boolean, date, timestamp
+    role: str  # row_id, subject_id, feature, score, prediction, model_version, time, segment, label
+    privacy: str  # direct_identifier, quasi_identifier, sensitive, none
+    masked: bool = False  # values were replaced by pseudonyms
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """One row group of a snapshot file and the bytes it occupies."""
+
+    index: int
+    rows: int
+    offset: int  # bytes from the start of the file
+    length: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A frozen table: the night's log, a reference, or labels, in canonical columns."""
+
+    path: str  # below the audit folder
+    sha256: str
+    bytes: int
+    rows: int
+    duplicate_row_ids: int  # rows beyond the first of their row_id
+    columns: tuple[Column, ...]
+    row_groups: tuple[RowGroup, ...]
+    source: str  # Relation.name
+    source_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """Aggregates of one column of a snapshot; None where fewer than 11 values stand behind a number."""
+
+    column: str
+    type: str
+    role: str
+    privacy: str
+    n: int  # rows
+    missing: int
+    distinct: int | None  # approximate above 100,000 rows
+    mean: float | None
+    sd: float | None
+    quantiles: tuple[tuple[float, float], ...]  # (probability, value), p1 to p99
+    top: tuple[tuple[str, int], ...]  # categories seen >= 11 times, most frequent first
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one expectation of the suite came to; aggregates only."""
+
+    name: str  # unique in the suite: type(column), numbered when repeated
+    expectation: str  # the official type
+    column: str | None
+    severity: Severity
+    outcome: Outcome  # PASS, FAIL or NOT_EVALUATED (it raised)
+    expected: str  # the arguments as JSON, without row values
+    observed: str | None  # an aggregate, never a row's value
+    n: int | None  # rows looked at
+    unexpected: int | None
+    unexpected_share: float | None  # of the non-missing rows
+    reason: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class QualityScore:
+    """Share of what was asked that held: completeness, accuracy or consistency."""
+
+    name: str
+    value: float | None  # 0 to 1
+    n: int  # values looked at
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The suite's outcome over one snapshot."""
+
+    engine: str  # pandas or duckdb
+    n: int
+    results: tuple[CheckResult, ...]
+    scores: tuple[QualityScore, ...]
+
+    @property
+    def stops(self) -> bool:
+        """Whether a critical expectation failed: the line of this model-night ends here."""
+        return any(r.severity is Severity.CRITICAL and r.outcome is Outcome.FAIL for r in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftScore:
+    """How far one column moved from the reference, by one method."""
+
+    column: str
+    method: str  # psi, ks, missing_share, new_category_share, ...; Evidently's own under evidently:<method>
+    value: float | None  # None: not evaluated, see reason
+    p: float | None
+    n: int  # current values behind the number
+    n_reference: int
+    missing_share: float | None  # of the current rows
+    missing_share_reference: float | None
+    engine: str  # exact or evidently
+    reason: str | None = None  # why there is no value
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar of a column's distribution: current against reference."""
+
+    label: str
+    share: float
+    share_reference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A column's shares on the fixed reference bins, for plots; bars under 11 rows are merged or hidden."""
+
+    column: str
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Everything measured about drift in one night."""
+
+    scores: tuple[DriftScore, ...]
+    distributions: tuple[Distribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceMetric:
+    """One quality number with its interval."""
+
+    name: str  # auc, brier, rmse, ...
+    slice: str  # "all", or "column=value"
+    value: float | None
+    lo: float | None  # 95 % interval
+    hi: float | None
+    n: int  # labelled rows
+    reference: float | None  # the same on the reference, when it has labels
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Quality of the predictions of one night, as far as labels allow."""
+
+    maturity: Maturity
+    due: date | None  # night on which all labels should be there; None: the model has no labels
+    overdue: bool
+    labelled: int  # rows with a label
+    rows: int
+    metrics: tuple[PerformanceMetric, ...]
+    engine: str  # evidently (over the rows) or exact
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much one raw feature moves the model's output, over the recorded sample."""
+
+    feature: str
+    value: float  # mean |SHAP|
+    lo: float
+    hi: float
+    rank: int  # 1 is the largest
+    tied: bool  # its interval overlaps a neighbour's
+    direction: float | None  # Spearman correlation of the value and its SHAP; None for categories
+    share: float  # of the sum over features
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What drives the model, on a bounded, seeded, recorded sample."""
+
+    method: str  # e.g. "shap.TreeExplainer (path-dependent), sum of one-hot attributions"
+    output: str  # unit of the SHAP values: "log-odds", "probability", "prediction"
+    importances: tuple[Importance, ...]
+    n: int  # rows explained
+    seed: int
+    model_sha256: str | None
+    additivity_error: float | None  # largest |sum + base - output|
+    agreement: float | None  # largest |model's own score - logged score| over the sample
+    reason: str | None = None  # why there is no explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer against the owner's policy."""
+
+    stage: Stage
+    name: str  # psi, gx critical expectation, auc, ...
+    column: str | None
+    severity: Severity
+    outcome: Outcome
+    counts: bool  # whether it enters the verdict (info and pending do not)
+    value: float | None
+    limit: float | None
+    n: int | None
+    reason: str  # one sentence an auditor can read without the code
+    conclusion: str | None = None  # finer word: pending, stopped, missing night, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict and why."""
+
+    verdict: Outcome
+    conclusion: str  # e.g. "PASS, performance pending"
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file of the store that a record stands on."""
+
+    role: str  # snapshot, reference, labels, model, model_config, suite, policy, report, ...
+    path: str  # below the audit folder
+    sha256: str
+    bytes: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Who computes: one try of one run."""
+
+    run_id: str  # of the Dagster run, or a UUID made by the caller
+    created: datetime  # when that run was created
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSource:
+    """One input column behind an output column."""
+
+    dataset: str  # Dataset.name of an input of the same stage
+    column: str
+    subtype: str  # OpenLineage: IDENTITY, TRANSFORMATION, AGGREGATION
+    masking: bool = False
+    direct: bool = True  # False: INDIRECT (sort, filter, join)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A node of the lineage graph as one stage saw it."""
+
+    namespace: str  # "file", or "duckdb://..."; by the OpenLineage naming rules
+    name: str  # the night is a version, never part of the name
+    kind: str  # log, labels, reference, model, model_config, suite, snapshot, validation, drift, ..., record
+    version: str  # sha256, "" when unknown
+    columns: tuple[Column, ...] = ()
+    sources: tuple[tuple[str, tuple[ColumnSource, ...]], ...] = ()  # output column -> what it came from
+    rows: int | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrace:
+    """When a stage ran, how it ended, what it read and wrote."""
+
+    stage: Stage
+    started: datetime
+    ended: datetime
+    outcome: Outcome | None  # None: it crashed or did not run
+    error: str | None  # our own sentence; set when the stage failed to run (not when data failed a check)
+    inputs: tuple[Dataset, ...]
+    outputs: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The whole path of one model-night, from which its lineage events are derived."""
+
+    run: RunContext
+    model_id: str
+    night: date
+    owner: str
+    project: str  # job namespace
+    stages: tuple[StageTrace, ...]
+    checks: tuple[CheckResult, ...] = ()  # attached to the validation stage's snapshot input
+    drift: tuple[DriftScore, ...] = ()
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """The `result` part of an evidence record: the same inputs give the same bytes."""
+
+    schema_version: int
+    project: str
+    model_id: str
+    model_version: str
+    versions_seen: tuple[tuple[str, int], ...]  # model version in the log -> rows
+    night: date
+    description: str
+    owner: str
+    domain: str
+    tier: int
+    task: str
+    seed: int
+    engines: tuple[tuple[str, str], ...]  # package -> version
+    source: str | None  # the log as the configuration names it, for this night
+    snapshot: Snapshot | None
+    inputs: tuple[FileRef, ...]
+    profile: tuple[ColumnProfile, ...]
+    validation: Validation | None
+    drift: Drift | None
+    performance: Performance | None
+    explanation: Explanation | None
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPoint:
+    """What an earlier night came to, for the report's trend; from logged records only."""
+
+    night: date
+    record: str
+    verdict: Outcome
+    worst_psi: float | None
+    worst_psi_column: str | None
+    metric: float | None  # the task's main metric: auc or rmse
