@@ -17,7 +17,8 @@
     ├── KeyMissingError             a key that is needed is not where its reference points
     ├── LineageError                an event or a lineage question cannot be answered
     ├── PublishError                the published database is missing or could not be written
-    └── NotifyError                 an alert could not be delivered
+    ├── NotifyError                 an alert could not be delivered
+    └── DemoDataError               the demo's data set is absent or another one
 
 A message says what, where, and what to do next. It never holds a row's values or a secret:
 column names and counts only. Facts stand as attributes, so that no caller parses text.
@@ -108,11 +109,13 @@ class NightEmptyError(SourceError):
 class ColumnMissingError(SourceError):
     """A configured column is not in the log."""
 
-    def __init__(self, column: str, *, log: str, available: Iterable[str]) -> None:
-        """`log` names the file or table; `available` its columns."""
+    def __init__(self, column: str, *, log: str, available: Iterable[str], others: Iterable[str] = ()) -> None:
+        """`log` names the file or table; `available` its columns; `others` are missing as well."""
         self.column, self.log, self.available = column, log, sorted(available)
+        self.others = tuple(others)
+        also = f" Also missing: {', '.join(self.others)}." if self.others else ""
         super().__init__(
-            f"Column '{column}' is not in '{log}'.{did_you_mean(column, self.available)} "
+            f"Column '{column}' is not in '{log}'.{did_you_mean(column, self.available)}{also} "
             f"It has: {', '.join(self.available)}. Correct the log or `columns` in the model file."
         )
 
@@ -120,12 +123,14 @@ class ColumnMissingError(SourceError):
 class ColumnTypeError(SourceError):
     """A column holds values that cannot be read as its declared type."""
 
-    def __init__(self, column: str, *, log: str, declared: str, rows: int) -> None:
-        """`rows` counts the values that cannot be read; none of them is shown."""
+    def __init__(self, column: str, *, log: str, declared: str, rows: int, others: Iterable[str] = ()) -> None:
+        """`rows` counts the values that cannot be read; none is shown; `others` are faulty as well."""
         self.column, self.log, self.declared, self.rows = column, log, declared, rows
+        self.others = tuple(others)
+        also = f"The same goes for: {', '.join(self.others)}. " if self.others else ""
         super().__init__(
             f"Column '{column}' of '{log}' is declared as {declared}, but {rows:,} "
-            f"value{'s' if rows != 1 else ''} cannot be read as one. "
+            f"value{'s' if rows != 1 else ''} cannot be read as one. {also}"
             "Correct the log, or the column's `type` in the model file."
         )
 
@@ -214,3 +219,17 @@ class NotifyError(AuditError):
     """An alert could not be delivered."""
 
     exit_code = ExitCode.NOT_DELIVERED
+
+
+class DemoDataError(AuditError):
+    """The data set that the demo is built from is absent, or not the one its figures stand on."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, fault: str) -> None:
+        """`fault` is a clause that says what is wrong."""
+        self.fault = fault
+        super().__init__(
+            f"The demo's data cannot be read: {fault}. Install the tested release (`pip install -c constraints.txt "
+            "statsmodels`), or audit your own data (`audit-pipeline init DIR --from LOG`)."
+        )

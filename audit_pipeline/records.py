@@ -282,12 +282,25 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedLimit:
+    """A limit of the policy as it was applied, so that a number can be read beside it."""
+
+    stage: Stage
+    name: str  # method or metric
+    column: str | None  # None: every column without a limit of its own
+    warn: float | None
+    fail: float | None
+    high_is_bad: bool  # True: reached from below (drift, errors); False: undercut (auc, r2)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict and why."""
+    """The verdict and why; findings hold everything that is not PASS, and one summary per stage."""
 
     verdict: Outcome
     conclusion: str  # e.g. "PASS, performance pending"
     findings: tuple[Finding, ...]
+    limits: tuple[AppliedLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +374,7 @@ class Trace:
     checks: tuple[CheckResult, ...] = ()  # attached to the validation stage's snapshot input
     drift: tuple[DriftScore, ...] = ()
     decision: Decision | None = None
+    model_version: str = ""  # as the model file says; "" when the run died before it was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +397,7 @@ class AuditResult:
     source: str | None  # the log as the configuration names it, for this night
     snapshot: Snapshot | None
     inputs: tuple[FileRef, ...]
+    look_back: tuple[tuple[date, str], ...]  # earlier nights used as reference -> their result_digest
     profile: tuple[ColumnProfile, ...]
     validation: Validation | None
     drift: Drift | None

@@ -1,1 +1,1 @@
-"""."""
+"""Dagster's side: a translation of the pipeline, not a place to think."""

@@ -1,0 +1,105 @@
+"""`demo`: build the replay's inputs, audit its nights, and hold the verdicts against the incidents that were injected."""
+
+from typing import Any
+
+import typer
+
+from audit_pipeline.cli.console import error, note, out, table, verdict
+from audit_pipeline.cli.context import Context
+from audit_pipeline.errors import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="demo")(demo)
+
+
+def demo(context: typer.Context) -> None:
+    """Audit three models over ten nights of a replay of real data, with two injected incidents.
+
+    Exit code 0 when exactly the model-nights with an injected incident FAIL.
+
+    Example: audit-pipeline demo
+    """
+    from audit_pipeline.cli.run import run_project
+    from audit_pipeline.demo.build import build_inputs
+
+    own: Context = context.obj
+    note("RAND Health Insurance Experiment: real persons' years, replayed as ten nights. Two incidents are injected.")
+    build_inputs(own.root, progress=note)
+    outcome = run_project(own, models=[])
+    lines = _verdicts(own)
+    _matrix(lines)
+    _next(own, lines)
+    ok = _compare(own, lines) and not outcome["crashed"] and not outcome["undelivered"]
+    raise typer.Exit(int(ExitCode.PASSED if ok else ExitCode.FAILED))
+
+
+def _verdicts(own: Context) -> list[dict[str, Any]]:
+    """Return the newest verdict of every model-night."""
+    from audit_pipeline.publish import query
+
+    sql = """
+        SELECT m.model_id, m.night, m.verdict, m.conclusion, a.path AS report
+        FROM audit.model_night m LEFT JOIN audit.artifact a ON a.record = m.record AND a.path LIKE '%/report.html'
+        ORDER BY m.night, m.model_id
+    """
+    return query(own.layout, sql).records()
+
+
+def _matrix(lines: list[dict[str, Any]]) -> None:
+    """Print nights against models."""
+    models = sorted({line["model_id"] for line in lines})
+    cells = {(line["night"], line["model_id"]): line["verdict"] for line in lines}
+    nights = sorted({line["night"] for line in lines})
+    rows = [(str(night), *(verdict(cells.get((night, m), "-")) for m in models)) for night in nights]
+    table(("night", *models), rows)
+    pending = sum("pending" in line["conclusion"] for line in lines)
+    if pending:
+        out.print(f"{pending} model-nights wait for their labels, which come two nights late: performance pending.")
+
+
+def _compare(own: Context, lines: list[dict[str, Any]]) -> bool:
+    """Say whether the verdicts are the expected ones."""
+    from audit_pipeline.demo.incidents import expected
+
+    injected = expected(own.root)
+    failed = {(line["model_id"], line["night"]) for line in lines if line["verdict"] == "FAIL"}
+    if failed == injected:
+        out.print(f"As expected: the {len(injected)} model-nights with an injected incident FAIL, and no other.")
+        return True
+    for model, night in sorted(injected - failed):
+        error(f"{model} {night} has an injected incident and did not FAIL.")
+    for model, night in sorted(failed - injected):
+        error(f"{model} {night} FAILs without an injected incident.")
+    return False
+
+
+def _next(own: Context, lines: list[dict[str, Any]]) -> None:
+    """Name three reports and what to do next."""
+    order = {"FAIL": 0, "NOT_EVALUATED": 1, "WARN": 2, "PASS": 3}
+    failed = sorted(lines, key=lambda line: (order[line["verdict"]], line["night"]))
+    chosen: dict[str, dict[str, Any]] = {}
+    for line in (*failed[:2], *reversed(failed)):
+        if len(chosen) < 3:
+            chosen.setdefault(f"{line['model_id']}{line['night']}", line)
+    out.print("\nReports:")
+    for line in chosen.values():
+        out.print(f"  {line['verdict']:<5} {own.layout.audit / line['report']}", markup=False)
+    first = failed[0]
+    out.print("\nNext:")
+    for command in (
+        f"show {first['model_id']} {first['night']}",
+        'query "select * from audit.v_failing_models"',
+        "verify",
+        "lineage graph -o lineage.html",
+        "ui",
+    ):
+        out.print(f"  audit-pipeline --project {_short(own)} {command}", markup=False)
+
+
+def _short(own: Context) -> str:
+    """Return the project folder as the user would type it."""
+    import os
+
+    return os.path.relpath(own.root)

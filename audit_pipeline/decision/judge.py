@@ -1,0 +1,49 @@
+"""One number against its limits: PASS, WARN or FAIL, and the limit that decided."""
+
+from dataclasses import dataclass
+
+from audit_pipeline.config import Floor, Limit
+from audit_pipeline.records import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a number came to, and the limit it met (or would have met first)."""
+
+    outcome: Outcome
+    limit: float | None
+
+
+def against_limit(value: float, limit: Limit) -> Judgement:
+    """Judge a number that is bad when high; a limit is met when the number reaches it."""
+    if limit.fail is not None and value >= limit.fail:
+        return Judgement(Outcome.FAIL, limit.fail)
+    if limit.warn is not None and value >= limit.warn:
+        return Judgement(Outcome.WARN, limit.warn)
+    return Judgement(Outcome.PASS, limit.warn if limit.warn is not None else limit.fail)
+
+
+def against_floor(value: float, floor: Floor) -> Judgement:
+    """Judge a metric of quality; a `below` is met under the limit, an `above` over it."""
+    failed = _crossed(value, floor.fail_below, floor.fail_above)
+    if failed is not None:
+        return Judgement(Outcome.FAIL, failed)
+    warned = _crossed(value, floor.warn_below, floor.warn_above)
+    if warned is not None:
+        return Judgement(Outcome.WARN, warned)
+    bounds = (floor.warn_below, floor.warn_above, floor.fail_below, floor.fail_above)
+    return Judgement(Outcome.PASS, next((bound for bound in bounds if bound is not None), None))
+
+
+def _crossed(value: float, below: float | None, above: float | None) -> float | None:
+    """Return the bound that `value` crossed, or None."""
+    if below is not None and value < below:
+        return below
+    if above is not None and value > above:
+        return above
+    return None
+
+
+def is_set(limit: Limit | Floor) -> bool:
+    """Whether any bound is given: a number without a bound is shown, not judged."""
+    return any(bound is not None for bound in limit.model_dump().values())

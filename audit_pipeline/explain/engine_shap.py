@@ -1,0 +1,207 @@
+"""What did each raw feature add to the model's output, row by row? The only door to SHAP.
+
+Sources: Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions" (2017); Lundberg et al., "From
+local explanations to global understanding with explainable AI for trees" (2020).
+
+A known last step (trees, linear models) is explained on its transformed rows, and the attributions of all columns
+made from one raw feature are summed. For a linear model that sum is the raw feature's own SHAP value; for trees it
+is when no path splits on two columns of one feature. Anything else is a black box: permutations of raw columns.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit_pipeline.explain.folding import Sources, trace
+from audit_pipeline.explain.inputs import Floats, Predictor, table
+from audit_pipeline.explain.outputs import Margin, margin
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRANSFORMED_CELLS = 25_000_000  # 200 MB of float64; wider one-hot tables are explained over raw columns
+BACKGROUND = 25  # rows a black box's feature is replaced from
+PERMUTATIONS = 2  # forward and backward each; one is exact for interactions of two features
+PREDICTIONS = 500_000  # upper bound on what a black box is asked; seconds for a fast model
+BLACK_BOX_ROWS = (50, 500)  # fewest and most rows explained of a black box
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """SHAP values over raw features, and how well they add up."""
+
+    values: Floats  # (k, features), in `output` units
+    picked: NDArray[np.intp]  # (k,) positions in the sample of the explained rows
+    error: float  # largest |sum of a row + base - model's own output|
+    scale: float  # largest |model's own output|, 1.0 when it is always 0
+    method: str
+    output: str  # unit
+
+
+def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribution:
+    """Return the SHAP values of the rows of `frame`: of all, or of a seeded part when the model is a black box.
+
+    Args:
+        model: the loaded model.
+        frame: (n, features) raw rows as the model was trained, n >= 50.
+        seed: of the background, the rows picked and the permutations; used by a black box only.
+    """
+    return _last_step(model, frame) or _black_box(model, frame, seed=seed)
+
+
+def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
+    """Explain the last step on transformed rows and fold back; None when that is not possible."""
+    head, last = _split(model.estimator)
+    scale = margin(last)
+    raw = tuple(range(len(model.columns)))
+    sources = trace(head, raw) if scale else None
+    if scale is None or sources is None:
+        return None
+    matrix = _transformed(head, model.rows(frame))
+    if matrix is None or matrix.shape[1] != len(sources):
+        return None
+    try:
+        values, base, method = _linear(last, matrix) if scale.engine == "linear" else _tree(last, matrix)
+    except Exception:  # noqa: BLE001  a model SHAP cannot read (it raises many classes) is a black box
+        return None
+    return _added_up(model, frame, scale, _folded(values, sources, len(raw)), base, method, sources)
+
+
+def _split(estimator: Any) -> tuple[Any, Any]:
+    """Return (what comes before the last step or None, the last step)."""
+    steps = getattr(estimator, "steps", None)
+    if steps is None:
+        return None, estimator
+    return (estimator[:-1] if len(steps) > 1 else None), steps[-1][1]
+
+
+def _transformed(head: Any, rows: Any) -> Floats | None:
+    """Return the rows as the last step sees them; None when they would fill the memory."""
+    out = rows if head is None else head.transform(rows)
+    if out.shape[0] * out.shape[1] > TRANSFORMED_CELLS:
+        return None
+    return np.asarray(out.toarray() if hasattr(out, "toarray") else out, dtype=np.float64)
+
+
+def _linear(last: Any, matrix: Floats) -> tuple[Floats, float, str]:
+    """Return (n, m) SHAP values of a linear model against the mean of the sample, and the base."""
+    import shap
+
+    background = shap.maskers.Independent(matrix, max_samples=len(matrix))
+    coefficients = np.ravel(last.coef_)
+    intercept = float(np.ravel(last.intercept_)[0])
+    explainer = shap.LinearExplainer((coefficients, intercept), background)
+    values = np.asarray(explainer.shap_values(matrix), dtype=np.float64)
+    method = "shap.LinearExplainer (interventional, background: the sample)"
+    return values, float(np.ravel(explainer.expected_value)[0]), method
+
+
+def _tree(last: Any, matrix: Floats) -> tuple[Floats, float, str]:
+    """Return (n, m) SHAP values of a tree model, for the second class where there are two, and the base."""
+    import shap
+
+    explainer = shap.TreeExplainer(last, feature_perturbation="tree_path_dependent")
+    # additivity is checked by `_added_up`, against the whole pipeline instead of the last step
+    values = np.asarray(explainer.shap_values(matrix, check_additivity=False), dtype=np.float64)
+    if values.ndim == 3:  # (n, m, classes): forests
+        values = values[:, :, -1]
+    return values, float(np.ravel(explainer.expected_value)[-1]), "shap.TreeExplainer (path-dependent)"
+
+
+def _folded(values: Floats, sources: Sources, features: int) -> Floats:
+    """Return (n, features): the sum of the columns made from each raw feature, 0 for one that is not used."""
+    raw = np.zeros((len(values), features))
+    for column, source in enumerate(sources):
+        raw[:, source] += values[:, column]
+    return raw
+
+
+def _added_up(
+    model: Predictor,
+    frame: "pd.DataFrame",
+    scale: Margin,
+    values: Floats,
+    base: float,
+    method: str,
+    sources: Sources,
+) -> Attribution:
+    """Hold folded values against what the whole model says of the same raw rows."""
+    own = scale.own(model.estimator, model.rows(frame))
+    repeated = len(set(sources)) < len(sources)
+    return Attribution(
+        values=values,
+        picked=np.arange(len(frame)),
+        error=_gap(values, base, own),
+        scale=_size(own),
+        method=method + (", sum of one-hot attributions" if repeated else ""),
+        output=scale.unit,
+    )
+
+
+def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribution:
+    """Explain any model by permutations of its raw columns, within `PREDICTIONS`."""
+    import shap
+
+    features = len(model.columns)
+    rng = np.random.default_rng(seed)
+    fewest, most = BLACK_BOX_ROWS
+    affordable = PREDICTIONS // (PERMUTATIONS * (2 * features + 1) * BACKGROUND)
+    picked = np.sort(rng.permutation(len(frame))[: min(most, max(fewest, affordable))])
+    background = np.sort(rng.permutation(len(frame))[:BACKGROUND])
+    coded = _Coded(model, frame.iloc[np.concatenate([picked, background])])
+    state = np.random.get_state()  # SHAP seeds the global generator; leave it as it was
+    try:
+        masker = shap.maskers.Independent(coded.codes[len(picked) :], max_samples=BACKGROUND)
+        explainer = shap.PermutationExplainer(coded.score, masker, seed=seed % 2**32)
+        evaluations = PERMUTATIONS * (2 * features + 1)
+        found = explainer(coded.codes[: len(picked)], max_evals=evaluations, batch_size=evaluations, silent=True)
+    finally:
+        np.random.set_state(state)
+    values = np.asarray(found.values, dtype=np.float64)
+    own = model.score(frame.iloc[picked])
+    return Attribution(
+        values=values,
+        picked=picked,
+        error=_gap(values, found.base_values, own),
+        scale=_size(own),
+        method=f"shap.PermutationExplainer ({PERMUTATIONS} permutations, {len(background)} background rows)",
+        output="probability" if model.gives_probability else "prediction",
+    )
+
+
+class _Coded:
+    """Rows as numbers of the distinct values of each column, which is all that SHAP's maskers can carry.
+
+    Every column is coded, numbers too: the masker takes values within a relative 1e-5 for equal and multiplies by
+    0 to hide one, so large numbers and NaN would go wrong.
+    """
+
+    def __init__(self, model: Predictor, rows: "pd.DataFrame") -> None:
+        import pandas as pd
+
+        self._model = model
+        self._levels = {}
+        codes = []
+        for column in rows.columns:
+            code, levels = pd.factorize(rows[column], use_na_sentinel=False)
+            codes.append(code)
+            self._levels[column] = np.asarray(levels, dtype=rows[column].to_numpy().dtype)
+        self.codes = np.column_stack(codes).astype(np.float64)  # (n, features)
+
+    def score(self, codes: Floats) -> Floats:
+        """Return (m,) the model's output for coded rows."""
+        whole = codes.astype(np.intp)
+        decoded = {name: levels.take(whole[:, i]) for i, (name, levels) in enumerate(self._levels.items())}
+        return self._model.score(table(decoded))
+
+
+def _gap(values: Floats, base: Any, own: Floats) -> float:
+    """Return the largest distance between sum + base and the model's own output; NaN when one is not a number."""
+    return float(np.max(np.abs(values.sum(axis=1) + base - own)))
+
+
+def _size(own: Floats) -> float:
+    """Return what an error is measured against."""
+    return float(np.max(np.abs(own))) or 1.0

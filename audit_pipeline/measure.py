@@ -1,0 +1,214 @@
+"""Check, measure and explain one frozen night; a stage that breaks leaves a finding and the others stand."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from audit_pipeline.config import Limits, ModelConfig, Project
+from audit_pipeline.decision import Measured
+from audit_pipeline.errors import AuditError, ModelDigestError
+from audit_pipeline.gather import Gathered
+from audit_pipeline.records import (
+    Drift,
+    Explanation,
+    Finding,
+    Outcome,
+    Performance,
+    Severity,
+    Snapshot,
+    Stage,
+    Validation,
+)
+from audit_pipeline.stages import Stopwatch, sentence
+
+T = TypeVar("T")
+
+
+def measure(
+    project: Project, model: ModelConfig, night: date, gathered: Gathered, *, work: Path, watch: Stopwatch
+) -> Measured:
+    """Run checks, metrics and explanation over what was frozen.
+
+    A night without a usable log, or with a failed critical check, ends where it stands: what comes after is
+    not run, and not passed.
+    """
+    snapshot = gathered.snapshot
+    if snapshot is None:
+        return Measured(faults=gathered.faults)
+    night_of = _Night(project, model, night, gathered, snapshot, work, watch)
+    validation = night_of.attempt(Stage.VALIDATION, night_of.validate)
+    if snapshot.duplicate_row_ids or (validation is not None and validation.stops):
+        return Measured(snapshot, validation, faults=(*gathered.faults, *night_of.faults, _stopped()))
+    drift = night_of.attempt(Stage.DRIFT, night_of.drift)
+    performance = night_of.attempt(Stage.PERFORMANCE, night_of.performance)
+    drift, performance = night_of.report(drift, performance)
+    explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.artefact else None
+    return Measured(snapshot, validation, drift, performance, explanation, (*gathered.faults, *night_of.faults))
+
+
+class _Night:
+    """The stages over one frozen night."""
+
+    def __init__(
+        self,
+        project: Project,
+        model: ModelConfig,
+        night: date,
+        gathered: Gathered,
+        snapshot: Snapshot,
+        work: Path,
+        watch: Stopwatch,
+    ) -> None:
+        self._project, self._model, self._night = project, model, night
+        self._gathered, self._snapshot, self._watch = gathered, snapshot, watch
+        self._store = project.layout.audit
+        self._current = self._store / snapshot.path
+        self._references = tuple(self._store / ref.path for ref in gathered.references)
+        self._labels = self._store / gathered.labels.path if gathered.labels else None
+        self._rendered = work / "rendered"
+        self._rendered.mkdir()
+        self.faults: list[Finding] = []
+
+    @property
+    def _limits(self) -> Limits:
+        return self._project.config.limits
+
+    def attempt(self, stage: Stage, work: Callable[[], T]) -> T | None:
+        """Run one stage; what it raises becomes a NOT_EVALUATED finding."""
+        with self._watch.stage(stage):
+            try:
+                return work()
+            except Exception as error:  # noqa: BLE001 (the edge: one stage never takes another down)
+                self._watch.failed(error)
+                self.faults.append(_broken(stage, stage.value, error))
+                return None
+
+    def validate(self) -> Validation:
+        """Hold the night against the owner's expectations."""
+        from audit_pipeline import checks
+
+        validation = checks.validate(
+            self._current,
+            self._project.model(self._model.model_id).suite,
+            self._snapshot.columns,
+            night=self._night,
+            rows=self._snapshot.rows,
+            duckdb_from_rows=self._limits.checks_duckdb_from_rows,
+            threads=self._limits.threads,
+            memory=self._limits.memory,
+        )
+        self._watch.outcome(Outcome.FAIL if validation.stops else Outcome.PASS)
+        return validation
+
+    def drift(self) -> Drift:
+        """Measure how far every column moved, exactly, over all rows."""
+        from audit_pipeline import metrics
+
+        if not self._references:
+            raise AuditError(f"Drift was not measured: {self._gathered.reference_problem}.")
+        drift = metrics.measure_drift(
+            self._current, self._references, self._model, threads=self._limits.threads, memory=self._limits.memory
+        )
+        self._watch.outcome(Outcome.PASS)
+        return drift
+
+    def performance(self) -> Performance:
+        """Measure quality, as far as labels are there."""
+        from audit_pipeline import metrics
+
+        performance = metrics.measure_performance(
+            self._current,
+            self._labels,
+            self._references,
+            self._model,
+            due=self._gathered.labels_due,
+            overdue=self._gathered.labels_overdue,
+            threads=self._limits.threads,
+            memory=self._limits.memory,
+            seed=self._project.config.seed,
+        )
+        self._watch.outcome(Outcome.PASS if performance.metrics else Outcome.NOT_EVALUATED)
+        return performance
+
+    def report(self, drift: Drift | None, performance: Performance | None) -> tuple[Drift | None, Performance | None]:
+        """Let Evidently compute and draw its own; its numbers stand beside ours under its name."""
+        if drift is None or performance is None:
+            return drift, performance
+        try:
+            from audit_pipeline.metrics.engine_evidently import evidently_report
+
+            made = evidently_report(
+                self._current,
+                self._references,
+                self._labels,
+                self._model,
+                drift,
+                performance,
+                night=self._night,
+                folder=self._rendered,
+                rows=self._snapshot.rows,
+                row_limit=self._limits.evidently_rows,
+            )
+        except Exception as error:  # noqa: BLE001 (the edge: the report never takes the numbers down)
+            self.faults.append(_broken(Stage.DRIFT, "evidently", error))
+            return drift, performance
+        return (
+            replace(drift, scores=(*drift.scores, *made.scores)),
+            replace(performance, metrics=(*performance.metrics, *made.metrics)),
+        )
+
+    def explain(self) -> Explanation:
+        """Explain the model on a recorded sample; the artefact must be the pinned one."""
+        from audit_pipeline import explain
+
+        artefact, pinned = self._gathered.artefact, self._gathered.artefact_sha256
+        if artefact is None or pinned is None:
+            raise AuditError(self._gathered.artefact_problem or "The model file is not there.")
+        try:
+            explanation = explain.explain(
+                self._current,
+                self._store / artefact.path,
+                self._model,
+                sha256=pinned,
+                seed=self._project.config.seed,
+                rows=self._limits.explain_rows,
+            )
+        except ModelDigestError as error:
+            self.faults.append(_wrong_model(error))
+            raise
+        self._watch.outcome(Outcome.PASS if explanation.importances else Outcome.NOT_EVALUATED)
+        return explanation
+
+
+def _broken(stage: Stage, name: str, error: Exception) -> Finding:
+    """A stage that could not do its work: not evaluated, and counted."""
+    return _finding(stage, name, Outcome.NOT_EVALUATED, sentence(error))
+
+
+def _wrong_model(error: ModelDigestError) -> Finding:
+    """The artefact is not the pinned file: that is a failure, not only a missing explanation."""
+    return _finding(Stage.EXPLANATION, "model_digest", Outcome.FAIL, str(error))
+
+
+def _stopped() -> Finding:
+    """Say that the line ended, so that nothing after it can be taken as passed."""
+    reason = "A critical check failed, so drift, performance and explanation were not run on this data."
+    return _finding(Stage.DRIFT, "line", Outcome.NOT_EVALUATED, reason, conclusion="stopped")
+
+
+def _finding(stage: Stage, name: str, outcome: Outcome, reason: str, *, conclusion: str | None = None) -> Finding:
+    return Finding(
+        stage=stage,
+        name=name,
+        column=None,
+        severity=Severity.CRITICAL,
+        outcome=outcome,
+        counts=True,
+        value=None,
+        limit=None,
+        n=None,
+        reason=reason,
+        conclusion=conclusion,
+    )

@@ -1,0 +1,152 @@
+"""Quality of a binary model's scores and decisions against the labels, each number with its 95 % interval."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from audit_pipeline.errors import MetricError
+from audit_pipeline.metrics.auc import average_precision, delong
+from audit_pipeline.metrics.bins import quantile_edges
+from audit_pipeline.metrics.interval import around, of_mean, wilson
+from audit_pipeline.metrics.quality import Estimate, Metric, Rows, refuse
+from audit_pipeline.metrics.read import Floats
+from audit_pipeline.records import SMALL_CELL
+
+ECE_BINS = 10  # quantile bins of the score
+EPS = float(np.finfo(np.float64).eps)  # scores are kept so far from 0 and 1 in the log-loss, like scikit-learn
+
+
+def _auc(rows: Rows) -> Estimate:
+    """Chance that a positive scores above a negative; DeLong's interval."""
+    _need_both_classes(rows)
+    value, error = delong(_ranked(rows), rows.label)
+    return Estimate(value, *around(value, error, low=0.0, high=1.0))
+
+
+def _average_precision(rows: Rows) -> Estimate:
+    """Step sum of precision over recall; Wilson's interval over the positives (Boyd et al. 2013, binomial)."""
+    _need_both_classes(rows)
+    value = average_precision(_ranked(rows), rows.label)
+    return Estimate(value, *wilson(value, float(rows.label.sum())))
+
+
+def _brier(rows: Rows) -> Estimate:
+    """Mean squared distance of score and label."""
+    return _mean(np.square(_probability(rows) - rows.label))
+
+
+def _log_loss(rows: Rows) -> Estimate:
+    """Mean negative log-likelihood, in nats."""
+    p = np.clip(_probability(rows), EPS, 1 - EPS)
+    return _mean(-np.log(np.where(rows.label == 1, p, 1 - p)))
+
+
+def _calibration_gap(rows: Rows) -> Estimate:
+    """Mean score minus observed rate: above 0 the model promises too much."""
+    return _mean(_probability(rows) - rows.label)
+
+
+def _ece(rows: Rows) -> Estimate:
+    """Mean |mean score - observed rate| over quantile bins of the score, weighted by rows.
+
+    The interval is the delta method's with the sign of each bin's gap held: it is too narrow near 0, where a
+    perfectly calibrated model has an ECE above 0 by chance.
+    """
+    p = _probability(rows)
+    bins = np.searchsorted(quantile_edges(np.sort(p), bins=ECE_BINS), p, side="left")
+    gaps = [(p - rows.label)[bins == index] for index in np.unique(bins)]
+    value = sum(abs(float(gap.sum())) for gap in gaps) / rows.n
+    error = math.sqrt(sum(gap.size * float(gap.var()) for gap in gaps)) / rows.n
+    return Estimate(value, *around(value, error, low=0.0, high=1.0))
+
+
+def _accuracy(rows: Rows) -> Estimate:
+    """Share of decisions that were right."""
+    return _share(_decided(rows) == rows.label, "labelled rows")
+
+
+def _precision(rows: Rows) -> Estimate:
+    """Share of the positive decisions that were right."""
+    return _share(rows.label[_decided(rows) == 1] == 1, "positive predictions")
+
+
+def _recall(rows: Rows) -> Estimate:
+    """Share of the positives that were found."""
+    return _share(_decided(rows)[rows.label == 1] == 1, "positive labels")
+
+
+def _specificity(rows: Rows) -> Estimate:
+    """Share of the negatives that were left alone."""
+    return _share(_decided(rows)[rows.label == 0] == 0, "negative labels")
+
+
+def _prevalence(rows: Rows) -> Estimate:
+    """Share of positive labels."""
+    return _share(rows.label == 1, "labelled rows")
+
+
+def _checked(measure: Callable[[Rows], Estimate]) -> Callable[[Rows], Estimate]:
+    """Refuse labels other than 0 and 1 before measuring."""
+
+    def checked(rows: Rows) -> Estimate:
+        refuse(int((~np.isin(rows.label, (0, 1))).sum()), "hold a label other than 0 and 1")
+        return measure(rows)
+
+    return checked
+
+
+BINARY: tuple[Metric, ...] = (
+    Metric("auc", _checked(_auc), sliced=True),
+    Metric("average_precision", _checked(_average_precision)),
+    Metric("brier", _checked(_brier), sliced=True),
+    Metric("log_loss", _checked(_log_loss)),
+    Metric("calibration_gap", _checked(_calibration_gap), sliced=True),
+    Metric("ece", _checked(_ece)),
+    Metric("accuracy", _checked(_accuracy), sliced=True),
+    Metric("precision", _checked(_precision)),
+    Metric("recall", _checked(_recall)),
+    Metric("specificity", _checked(_specificity)),
+    Metric("prevalence", _checked(_prevalence)),
+)
+
+
+def _mean(values: Floats) -> Estimate:
+    return Estimate(float(values.mean()), *of_mean(values))
+
+
+def _share(hits: np.ndarray, what: str) -> Estimate:
+    """Share of True with Wilson's interval; never over fewer than 11 rows."""
+    if hits.size < SMALL_CELL:
+        raise MetricError(f"only {hits.size} {what}: a share needs at least {SMALL_CELL}")
+    share = int(hits.sum()) / hits.size
+    return Estimate(share, *wilson(share, hits.size))
+
+
+def _need_both_classes(rows: Rows) -> None:
+    """Ranking needs at least two labels of each class."""
+    positives = int(rows.label.sum())
+    if min(positives, rows.n - positives) < 2:
+        raise MetricError(
+            f"{positives:,} positive and {rows.n - positives:,} negative labels: at least two of each are needed"
+        )
+
+
+def _ranked(rows: Rows) -> Floats:
+    """Scores that can be ordered (infinities can)."""
+    refuse(int(np.isnan(rows.score).sum()), "without a score")
+    return rows.score
+
+
+def _probability(rows: Rows) -> Floats:
+    """Scores that are probabilities."""
+    score = _ranked(rows)
+    refuse(int(((score < 0) | (score > 1)).sum()), "with a score outside 0 to 1")
+    return score
+
+
+def _decided(rows: Rows) -> Floats:
+    """Decisions of 0 or 1."""
+    refuse(int(np.isnan(rows.prediction).sum()), "without a prediction")
+    refuse(int((~np.isin(rows.prediction, (0, 1))).sum()), "with a prediction other than 0 and 1")
+    return rows.prediction

@@ -1,0 +1,516 @@
+"""Evidently's report of one night, for people; the only module that imports Evidently.
+
+Up to the row limit Evidently computes over the rows itself: its own PSI per column, with method and threshold given
+(its defaults change with the reference's size), and its quality metrics over the labelled rows. Above the limit the
+report shows the exact numbers, through metric types of our own, and says so. Never `DataDriftPreset` (it computes
+drift three times) and never `GroupBy` (it returns the number of all rows for every group).
+
+The plots are drawn from the exact distributions: Evidently's own show single extreme values and rare categories, and
+are four fifths of its time. Each group of metrics is its own run; when one raises, its metrics are tried one by one,
+so that none takes another one down.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from audit_pipeline.config.model import ModelConfig
+from audit_pipeline.metrics.drift import drift_columns
+from audit_pipeline.metrics.frames import frame, labelled_rows
+from audit_pipeline.metrics.pair import NUMERIC
+from audit_pipeline.metrics.quality import Rows
+from audit_pipeline.metrics.read import Table, connect
+from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
+
+os.environ["DO_NOT_TRACK"] = "1"  # before the import: nothing calls home
+
+from evidently import BinaryClassification, DataDefinition, Dataset, Regression, Report
+from evidently.core.metric_types import (
+    ColumnMetric,
+    Metric,
+    SingleValueCalculation,
+    SingleValueMetric,
+    render_widgets,
+)
+from evidently.core.report import Snapshot
+from evidently.legacy.model.widget import BaseWidgetInfo
+from evidently.legacy.renderers.html_widgets import (
+    CounterData,
+    WidgetSize,
+    counter,
+    group_widget,
+    plotly_data,
+    text_widget,
+)
+from evidently.metrics import (
+    MAE,
+    RMSE,
+    Accuracy,
+    LogLoss,
+    MissingValueCount,
+    Precision,
+    R2Score,
+    Recall,
+    RocAuc,
+    RowCount,
+    ValueDrift,
+)
+from evidently.metrics.column_statistics import ValueDriftCalculation
+
+THRESHOLD = 0.1  # of the PSI where the policy sets none: the usual "watch"
+READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
+CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own
+
+
+@dataclass(frozen=True, slots=True)
+class EvidentlyResult:
+    """What Evidently computed, and where its report lies."""
+
+    scores: tuple[DriftScore, ...]  # method "evidently:psi", engine "evidently"; none above the row limit
+    metrics: tuple[PerformanceMetric, ...]  # names "evidently:..."; none above the row limit
+    html: Path
+    json: Path
+    native: bool  # whether Evidently computed over the rows itself
+    reason: str | None  # why it did not
+
+
+class SafeValueDrift(ValueDrift):  # type: ignore[misc]
+    """Evidently's ValueDrift, with a plot that shows no single row."""
+
+    class Config:
+        """Its name in Evidently's registry."""
+
+        type_alias = "audit:metric_v2:SafeValueDrift"
+
+
+class SafeValueDriftCalculation(SingleValueCalculation[SafeValueDrift]):  # type: ignore[misc]
+    """The value is Evidently's own; only what is drawn differs.
+
+    It borrows the method instead of inheriting: a subclass would register itself for Evidently's ValueDrift.
+    """
+
+    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
+        """Compute as Evidently does, with the exact distribution at hand for the plot."""
+        self._bars = _of_column(context, "distributions", self.metric.column)
+        return ValueDriftCalculation.calculate(self, context, current_data, reference_data)
+
+    def _render(self, result: Any, options: Any, color_options: Any) -> list[BaseWidgetInfo]:
+        text = f"PSI {result.drift_score:.4f} by Evidently's bins; its threshold here is {self.metric.threshold:g}"
+        return _column_widgets(self.metric.column, [text], self._bars)
+
+    def display_name(self) -> str:
+        """Say whose number it is."""
+        return f"Drift of {self.metric.column} by Evidently"
+
+
+class ExactDrift(ColumnMetric, SingleValueMetric):  # type: ignore[misc]
+    """A drift score computed outside Evidently over all rows; the score is no field, it would enter the id."""
+
+    class Config:
+        """Its name in Evidently's registry."""
+
+        type_alias = "audit:metric_v2:ExactDrift"
+
+    method: str
+
+
+class ExactDriftCalculation(SingleValueCalculation[ExactDrift]):  # type: ignore[misc]
+    """Takes the score from the run's additional data."""
+
+    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
+        """Show the score with both n; the plot stands with the PSI."""
+        found = _of_column(context, "exact", self.metric.column)
+        row = found[found.method == self.metric.method].iloc[0]
+        result = self.result(float(row.value))
+        text = f"{row.method} {row.value:.4f}, {row.n:,} against {row.n_reference:,}, all rows"
+        bars = _of_column(context, "distributions", self.metric.column) if row.method == "psi" else None
+        result.widget = _column_widgets(self.metric.column, [text], bars)
+        return result
+
+    def display_name(self) -> str:
+        """Say where the number comes from."""
+        return f"{self.metric.method} of {self.metric.column} (all rows, computed outside Evidently)"
+
+
+class ExactPerformance(SingleValueMetric):  # type: ignore[misc]
+    """A quality metric computed outside Evidently over all labelled rows."""
+
+    class Config:
+        """Its name in Evidently's registry."""
+
+        type_alias = "audit:metric_v2:ExactPerformance"
+
+    name: str
+    where: str  # the slice
+
+
+class ExactPerformanceCalculation(SingleValueCalculation[ExactPerformance]):  # type: ignore[misc]
+    """Takes the value from the run's additional data."""
+
+    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
+        """Show the value with its interval and n."""
+        found = context.additional_data["performance"].as_dataframe()
+        row = found[(found.name == self.metric.name) & (found.where == self.metric.where)].iloc[0]
+        result = self.result(float(row.value))
+        text = f"{row.value:.4f} (95 % interval {row.lo:.4f} to {row.hi:.4f}), {row.n:,} labelled rows"
+        result.widget = [counter(counters=[CounterData(text, self.display_name())], size=WidgetSize.HALF)]
+        return result
+
+    def display_name(self) -> str:
+        """Say where the number comes from."""
+        return f"{self.metric.name}, {self.metric.where} (computed outside Evidently)"
+
+
+def evidently_report(
+    current: Path,
+    reference: Sequence[Path],
+    labels: Path | None,
+    model: ModelConfig,
+    drift: Drift,
+    performance: Performance,
+    *,
+    night: date,
+    folder: Path,
+    rows: int,
+    row_limit: int,
+) -> EvidentlyResult:
+    """Write evidently.html and evidently.json into `folder` and return what Evidently computed.
+
+    Args:
+        current: the night's canonical Parquet file.
+        reference: canonical Parquet files, together the reference.
+        labels: columns row_id and `label`, or None.
+        model: says columns, task, threshold and limits.
+        drift: the exact scores; what they could not judge, Evidently is not asked.
+        performance: the exact metrics; likewise.
+        night: stands in the report; nothing reads the clock.
+        folder: made when it is not there.
+        rows: of the night.
+        row_limit: above it, for night or reference, the report shows the exact numbers.
+
+    Raises:
+        MetricError: a file cannot be read.
+    """
+    with connect(threads=READ_THREADS, memory=READ_MEMORY) as con:
+        before = Table(con, reference)
+        reason = _too_many(rows, before.rows, row_limit)
+        if reason:
+            runs = [_exact_run(drift, performance, night)]
+        else:
+            now, kinds = Table(con, [current]), {n: model.columns[n].type for n in drift_columns(model)}
+            data = frame(now, kinds)
+            shared = _dataset(data, kinds)
+            runs = [_drift_run(data, shared, frame(before, kinds), model, drift, night)]
+            runs += [_summary_run(shared, list(data.columns), night)]
+            runs += _quality_runs(labelled_rows(now, labels, model), model, performance, night)
+    scores = tuple(score for run in runs for score in run.scores)
+    metrics = tuple(metric for run in runs for metric in run.metrics)
+    missing = [f"{s.column} ({s.method}): {s.reason}" for s in (*drift.scores, *scores) if s.reason]
+    missing += [f"{m.name} ({m.slice}): {m.reason}" for m in (*performance.metrics, *metrics) if m.reason]
+    missing += [performance.reason] if performance.reason else []
+    intro = _intro(model, night, rows, before.rows, reason)
+    folder.mkdir(parents=True, exist_ok=True)
+    html = _save_html(folder / "evidently.html", runs, intro, missing)
+    return EvidentlyResult(
+        scores=scores,
+        metrics=metrics,
+        html=html,
+        json=_save_json(folder / "evidently.json", runs, intro, missing),
+        native=reason is None,
+        reason=reason,
+    )
+
+
+def _too_many(rows: int, reference_rows: int, row_limit: int) -> str | None:
+    """Say which side is above the row limit, or nothing."""
+    for count, name in ((rows, "the night"), (reference_rows, "the reference")):
+        if count > row_limit:
+            return (
+                f"{name} has {count:,} rows, more than the {row_limit:,} Evidently is given: "
+                "the numbers shown are the exact ones over all rows, computed outside Evidently"
+            )
+    return None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One group of metrics that was run: what came out, for the record and for the report."""
+
+    title: str
+    snapshots: tuple[Snapshot, ...] = ()
+    scores: tuple[DriftScore, ...] = ()
+    metrics: tuple[PerformanceMetric, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The snapshots of some metrics, the value of each by its id, and why others have none."""
+
+    snapshots: tuple[Snapshot, ...]
+    values: dict[str, Any]
+    failed: dict[str, str]
+
+    def value(self, metric: Metric) -> tuple[float | None, str | None]:
+        """Return (value, None) or (None, reason)."""
+        if metric.metric_id in self.failed:
+            return None, self.failed[metric.metric_id]
+        value = self.values[metric.metric_id]
+        number = float(value["mean"] if isinstance(value, dict) else value)
+        return (number, None) if math.isfinite(number) else (None, "Evidently's result is not a finite number")
+
+
+def _run(
+    metrics: Sequence[Metric],
+    current: Dataset,
+    reference: Dataset | None,
+    night: date,
+    additional: dict[str, pd.DataFrame] | None = None,
+) -> _Found:
+    """Run all metrics in one report; if that raises, each in a report of its own."""
+    extra = {name: Dataset.from_pandas(data) for name, data in (additional or {}).items() if len(data)}
+    stamp = datetime.combine(night, time(), UTC)
+    snapshots: list[Snapshot] = []
+    failed: dict[str, str] = {}
+
+    def attempt(group: Sequence[Metric]) -> str | None:
+        try:
+            report = Report(list(group), include_tests=False)
+            snapshots.append(report.run(current, reference, timestamp=stamp, additional_data=extra))
+        except Exception as error:  # noqa: BLE001 (a foreign engine raises anything; one metric must not cost the rest)
+            return f"Evidently raised {type(error).__name__}"
+        return None
+
+    if metrics and attempt(metrics):
+        failed = {metric.metric_id: reason for metric in metrics if (reason := attempt([metric]))}
+    values = {item["id"]: item["value"] for snapshot in snapshots for item in snapshot.dict()["metrics"]}
+    return _Found(tuple(snapshots), values, failed)
+
+
+def _drift_run(
+    now: pd.DataFrame, current: Dataset, before: pd.DataFrame, model: ModelConfig, drift: Drift, night: date
+) -> _Run:
+    """Evidently's own PSI of every column whose exact PSI could be judged; `current` holds the frame `now`."""
+    exact = [score for score in drift.scores if score.method == "psi"]
+    judged = [score.column for score in exact if score.reason is None]
+    sizes = {name: (int(now[name].count()), int(before[name].count())) for name in judged}
+    asked = {
+        name: SafeValueDrift(column=name, method="psi", threshold=_threshold(model, name))
+        for name in judged
+        if min(sizes[name])
+    }
+    reference = _dataset(before, {name: model.columns[name].type for name in before.columns})
+    found = _run(list(asked.values()), current, reference, night, {"distributions": _bars(drift)})
+    scores = []
+    for score in exact:
+        metric = asked.get(score.column)
+        why = score.reason or "no finite value on one side"
+        value, reason = found.value(metric) if metric is not None else (None, why)
+        n, m = sizes.get(score.column, (score.n, score.n_reference))
+        scores.append(_evidently_score(score, value, reason, n, m))
+    return _Run("Drift by Evidently, over the rows", found.snapshots, scores=tuple(scores))
+
+
+def _evidently_score(exact: DriftScore, value: float | None, reason: str | None, n: int, m: int) -> DriftScore:
+    """Evidently's number for the column of an exact score."""
+    return DriftScore(
+        column=exact.column,
+        method=f"evidently:{exact.method}",
+        value=value,
+        p=None,
+        n=n,
+        n_reference=m,
+        missing_share=exact.missing_share,
+        missing_share_reference=exact.missing_share_reference,
+        engine="evidently",
+        reason=reason,
+    )
+
+
+def _threshold(model: ModelConfig, column: str) -> float:
+    """The PSI from which the policy warns, else fails, for this column."""
+    policy = model.policy.drift
+    limit = policy.prediction_psi if model.columns[column].role in ("score", "prediction") else policy.psi
+    own = policy.columns.get(column)
+    limit = own.psi if own and own.psi else limit
+    return next((x for x in (limit.warn, limit.fail) if x is not None), THRESHOLD)
+
+
+def _summary_run(current: Dataset, columns: Sequence[str], night: date) -> _Run:
+    """Rows, and missing values per column."""
+    found = _run([RowCount(), *(MissingValueCount(column=name) for name in columns)], current, None, night)
+    return _Run("Rows and missing values of the night", found.snapshots)
+
+
+def _quality_runs(rows: Rows | None, model: ModelConfig, exact: Performance, night: date) -> list[_Run]:
+    """Evidently's quality metrics; decisions and scores apart, so that a missing one costs only its own."""
+    if rows is None or not rows.n:
+        return []
+    data = pd.DataFrame({"label": rows.label, "score": rows.score, "decision": rows.prediction})
+    if model.task == "regression":
+        definition = DataDefinition(regression=[Regression(target="label", prediction="decision")])
+        metrics = {"mae": MAE(error_distr=False), "rmse": RMSE(error_distr=False), "r2": R2Score()}
+        return [_quality_run(metrics, data[["label", "decision"]], (), definition, exact, night)]
+    decided = BinaryClassification(target="label", prediction_labels="decision")
+    scored = BinaryClassification(target="label", prediction_probas="score")
+    decision_metrics = {
+        "accuracy": Accuracy(),
+        "precision": Precision(conf_matrix=False),
+        "recall": Recall(conf_matrix=False),
+    }
+    score_metrics = {"auc": RocAuc(roc_curve=False), "log_loss": LogLoss()}
+    return [
+        _quality_run(metrics, data[columns], whole, DataDefinition(classification=[task]), exact, night)
+        for metrics, columns, whole, task in (
+            (decision_metrics, ["label", "decision"], ("label", "decision"), decided),
+            (score_metrics, ["label", "score"], ("label",), scored),
+        )
+    ]
+
+
+def _quality_run(
+    metrics: dict[str, Metric],
+    data: pd.DataFrame,
+    whole: Sequence[str],
+    definition: DataDefinition,
+    exact: Performance,
+    night: date,
+) -> _Run:
+    """Ask Evidently for the metrics whose exact value exists; it wants the columns `whole` as integers."""
+    reasons = {m.name: m.reason for m in exact.metrics if m.slice == "all"}
+    asked = {name: metric for name, metric in metrics.items() if name in reasons and reasons[name] is None}
+    found = _Found((), {}, {})
+    if asked:
+        data = data.astype(dict.fromkeys(whole, "int64"))
+        found = _run(list(asked.values()), Dataset.from_pandas(data, data_definition=definition), None, night)
+    measured = []
+    for name in metrics:
+        value, reason = found.value(asked[name]) if name in asked else (None, reasons.get(name, "no labels"))
+        measured.append(PerformanceMetric(f"evidently:{name}", "all", value, None, None, len(data), None, reason))
+    return _Run("Quality by Evidently, over the labelled rows", found.snapshots, metrics=tuple(measured))
+
+
+def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
+    """The exact numbers, shown by Evidently."""
+    scores = [s for s in drift.scores if s.value is not None]
+    quality = [m for m in performance.metrics if m.value is not None]
+    metrics = [ExactDrift(column=s.column, method=s.method) for s in scores]
+    metrics += [ExactPerformance(name=m.name, where=m.slice) for m in quality]
+    stub = Dataset.from_pandas(
+        pd.DataFrame({"rows": [0.0]}), data_definition=DataDefinition(numerical_columns=["rows"])
+    )
+    tables = {
+        "exact": pd.DataFrame([asdict(score) for score in scores]),
+        "performance": pd.DataFrame([asdict(m) for m in quality]).rename(columns={"slice": "where"}),
+        "distributions": _bars(drift),
+    }
+    found = _run(metrics, stub, None, night, tables)
+    return _Run("Exact numbers over all rows, computed outside Evidently", found.snapshots)
+
+
+def _dataset(data: pd.DataFrame, kinds: Mapping[str, str]) -> Dataset:
+    """A Dataset whose columns have the types of the model file, never guessed ones."""
+    numeric = [name for name in data.columns if kinds[name] in NUMERIC]
+    definition = DataDefinition(
+        numerical_columns=numeric, categorical_columns=[name for name in data.columns if name not in numeric]
+    )
+    return Dataset.from_pandas(data, data_definition=definition)
+
+
+def _bars(drift: Drift) -> pd.DataFrame:
+    """All bars of all columns: column, label, share, share_reference."""
+    return pd.DataFrame([{"column": d.column, **asdict(bar)} for d in drift.distributions for bar in d.bins])
+
+
+def _of_column(context: Any, name: str, column: str) -> pd.DataFrame:
+    """The rows of one column in a table of the run's additional data; none when there is no such table."""
+    data = context.additional_data.get(name)
+    table: pd.DataFrame = data.as_dataframe() if data is not None else pd.DataFrame({"column": []})
+    return table[table["column"] == column]
+
+
+def _column_widgets(column: str, texts: Iterable[str], bars: pd.DataFrame | None) -> list[BaseWidgetInfo]:
+    """A counter per text, and the column's bars: plain dictionaries, since plotly's figures cost 20 times more."""
+    widgets = [counter(counters=[CounterData(column, text) for text in texts])]
+    if bars is None or bars.empty:
+        return widgets
+    traces = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": list(bars["label"]),
+            "y": [float(share) for share in bars[field]],
+            "marker": {"color": colour},
+        }
+        for name, field, colour in (
+            ("current", "share", CURRENT_COLOUR),
+            ("reference", "share_reference", REFERENCE_COLOUR),
+        )
+    ]
+    layout = {
+        "barmode": "group",
+        "height": 280,
+        "xaxis": {"type": "category"},
+        "yaxis": {"tickformat": ".0%", "title": {"text": "share of rows"}},
+    }
+    return [*widgets, plotly_data(title="", data=traces, layout=layout)]
+
+
+def _intro(model: ModelConfig, night: date, rows: int, reference_rows: int, reason: str | None) -> str:
+    """What the report is about and whose numbers it shows."""
+    who = reason or "Evidently computed over the rows; the scores of record are the exact ones of the audit"
+    return f"Model {model.model_id}, night {night}: {rows:,} rows against {reference_rows:,}. {who}."
+
+
+def _save_html(path: Path, runs: Sequence[_Run], intro: str, missing: Sequence[str]) -> Path:
+    """Write one page with the widgets of all runs; it needs no network."""
+    widgets = [text_widget(text=intro)]
+    if missing:
+        widgets.append(text_widget(text="\n".join(f"- {line}" for line in missing), title="Not evaluated"))
+    for run in runs:
+        shown = [w for s in run.snapshots for result in s.metric_results.values() for w in result.get_widgets()]
+        if shown:
+            widgets += [text_widget(text=f"## {run.title}"), *shown]
+    for widget in widgets:
+        widget.title, widget.params = _harmless(widget.title), _harmless(widget.params)
+    path.write_text(render_widgets([group_widget(title="", widgets=widgets)]), encoding="utf-8")
+    return path
+
+
+def _harmless(value: Any) -> Any:
+    """Replace < and > in all texts: Evidently writes them raw into a script, where a category could end it."""
+    if isinstance(value, dict):
+        return {_harmless(key): _harmless(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_harmless(item) for item in value]
+    return value.replace("<", "‹").replace(">", "›") if isinstance(value, str) else value
+
+
+def _save_json(path: Path, runs: Sequence[_Run], intro: str, missing: Sequence[str]) -> Path:
+    """Write what `Snapshot.dict()` holds, in one order and without clock or random ids."""
+    found = [snapshot.dict() for run in runs for snapshot in run.snapshots]
+    content = {
+        "about": intro,
+        "metrics": [item for each in found for item in each["metrics"]],
+        "not_evaluated": list(missing),
+    }
+    text = json.dumps(_plain(content), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _plain(value: Any) -> Any:
+    """Numpy values as Python's, numbers that are not finite as null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,240 @@
+-- Tables of the published database. The comment behind a column, and the one above a table, become its COMMENT.
+-- Every table is a projection of the evidence store: delete the file, and `audit-pipeline rebuild` brings it back, equal.
+CREATE SCHEMA IF NOT EXISTS audit;
+
+-- One row per evidence record, superseded ones too.
+CREATE TABLE audit.record (
+    record VARCHAR,  -- sha256 of the record file: the identity of the evidence
+    model_id VARCHAR,  -- model, as named in models/<model_id>.yaml
+    night DATE,  -- night of data that was audited
+    result_digest VARCHAR,  -- sha256 of the canonical result: equal digests mean the same statement
+    verdict VARCHAR,  -- PASS, WARN, FAIL or NOT_EVALUATED
+    conclusion VARCHAR,  -- the verdict with what qualifies it, in words
+    model_version VARCHAR,  -- version in production by the model file
+    description VARCHAR,  -- what the model is for, by its owner
+    owner VARCHAR,  -- who answers for the model
+    domain VARCHAR,  -- business domain
+    tier INTEGER,  -- materiality, 1 is the highest
+    task VARCHAR,  -- binary or regression
+    rows BIGINT,  -- rows of the frozen snapshot; NULL when there is none
+    maturity VARCHAR,  -- how final performance is: pending, estimated, provisional, final; NULL when not measured
+    labels_due DATE,  -- night on which all labels should be there
+    labelled BIGINT,  -- rows with a label
+    run_id VARCHAR,  -- Dagster run that made the record
+    attempt INTEGER,  -- try of that run, from 1
+    started TIMESTAMP,  -- UTC
+    ended TIMESTAMP,  -- UTC
+    seconds DOUBLE,  -- wall seconds from start to end
+    host VARCHAR,  -- machine that computed it
+    supersedes VARCHAR,  -- record of the same model-night that this one replaces
+    log_index BIGINT,  -- position in the evidence log
+    schema_version INTEGER  -- version of the record's form
+);
+
+-- One row per model-night: its newest record.
+CREATE TABLE audit.model_night (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- newest record
+    result_digest VARCHAR,  -- sha256 of its canonical result
+    verdict VARCHAR,  -- PASS, WARN, FAIL or NOT_EVALUATED
+    conclusion VARCHAR,  -- the verdict in words
+    rows BIGINT,  -- rows of the snapshot
+    failed BIGINT,  -- findings with outcome FAIL that count
+    warned BIGINT,  -- findings with outcome WARN that count
+    not_evaluated BIGINT,  -- findings with outcome NOT_EVALUATED that count
+    maturity VARCHAR,  -- how final performance is
+    owner VARCHAR,  -- who answers for the model
+    domain VARCHAR,  -- business domain
+    run_id VARCHAR,  -- Dagster run
+    seconds DOUBLE,  -- wall seconds
+    records BIGINT  -- how many records this model-night has, superseded ones included
+);
+
+-- One row per model version.
+CREATE TABLE audit.model (
+    model_id VARCHAR,  -- model
+    version VARCHAR,  -- version
+    description VARCHAR,  -- what it is for
+    owner VARCHAR,  -- who answers for it
+    domain VARCHAR,  -- business domain
+    tier INTEGER,  -- materiality, 1 is the highest
+    task VARCHAR,  -- binary or regression
+    valid_from DATE,  -- first audited night of this version
+    valid_to DATE  -- first audited night of the next version; NULL while in production
+);
+
+-- One row per snapshot of a model-night's newest and older records.
+CREATE TABLE audit.snapshot (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record that stands on it
+    path VARCHAR,  -- file below the audit folder
+    sha256 VARCHAR,  -- identity of the snapshot
+    bytes BIGINT,  -- size of the file
+    rows BIGINT,  -- rows
+    row_groups INTEGER,  -- row groups, each with a digest of its own in the record
+    duplicate_row_ids BIGINT,  -- rows beyond the first of their row id
+    source VARCHAR,  -- log it was frozen from
+    source_sha256 VARCHAR  -- sha256 of that log as it was read
+);
+
+-- One row per column of a snapshot: aggregates over at least 11 values.
+CREATE TABLE audit.column_profile (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    "column" VARCHAR,  -- column of the log
+    type VARCHAR,  -- number, integer, category, boolean, date, timestamp
+    role VARCHAR,  -- row_id, subject_id, feature, score, prediction, ...
+    privacy VARCHAR,  -- direct_identifier, quasi_identifier, sensitive, none
+    n BIGINT,  -- rows
+    missing BIGINT,  -- rows without a value
+    distinct_values BIGINT,  -- distinct values; NULL for identifiers
+    mean DOUBLE,  -- arithmetic mean of finite values
+    sd DOUBLE,  -- sample standard deviation of finite values
+    p01 DOUBLE,  -- 1st percentile
+    p25 DOUBLE,  -- 25th percentile
+    p50 DOUBLE,  -- median
+    p75 DOUBLE,  -- 75th percentile
+    p99 DOUBLE  -- 99th percentile
+);
+
+-- One row per expectation of the suite: what it came to, aggregates only.
+CREATE TABLE audit.check_result (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    name VARCHAR,  -- name within the suite
+    expectation VARCHAR,  -- Great Expectations type
+    "column" VARCHAR,  -- column, when it has one
+    severity VARCHAR,  -- critical ends the line, warning warns, info is not counted
+    outcome VARCHAR,  -- PASS, FAIL or NOT_EVALUATED
+    expected VARCHAR,  -- arguments as JSON
+    observed VARCHAR,  -- observed aggregate; never a row's value
+    n BIGINT,  -- rows looked at
+    unexpected BIGINT,  -- rows that broke it
+    unexpected_share DOUBLE,  -- share of the non-missing rows
+    engine VARCHAR,  -- pandas or duckdb
+    reason VARCHAR  -- one sentence
+);
+
+-- One row per data-quality score.
+CREATE TABLE audit.quality (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    name VARCHAR,  -- completeness, accuracy or consistency
+    value DOUBLE,  -- share from 0 to 1; NULL: not evaluated
+    n BIGINT,  -- values looked at
+    reason VARCHAR  -- why there is no value
+);
+
+-- One row per column and method: how far it moved from the reference.
+CREATE TABLE audit.drift (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    "column" VARCHAR,  -- column
+    method VARCHAR,  -- psi, ks, missing_share, new_category_share; evidently:<method> for Evidently's own
+    score DOUBLE,  -- value; NULL: not evaluated
+    warn DOUBLE,  -- WARN from here
+    threshold DOUBLE,  -- FAIL from here; NULL: shown, not judged
+    p DOUBLE,  -- p-value, where the method has one
+    adjusted_p DOUBLE,  -- Benjamini-Hochberg over the columns of the model-night, per method
+    n BIGINT,  -- current values behind the number
+    n_reference BIGINT,  -- reference values behind the number
+    missing_share DOUBLE,  -- missing share of the night
+    missing_share_reference DOUBLE,  -- missing share of the reference
+    drifted BOOLEAN,  -- whether the score reached `threshold`; NULL when not judged
+    engine VARCHAR,  -- exact (score of record) or evidently
+    reason VARCHAR  -- why there is no value
+);
+
+-- One row per slice and performance metric.
+CREATE TABLE audit.performance (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    slice VARCHAR,  -- all, or column=value
+    metric VARCHAR,  -- auc, brier, rmse, ...
+    value DOUBLE,  -- value; NULL: not evaluated
+    lo DOUBLE,  -- lower end of the 95 % interval
+    hi DOUBLE,  -- upper end of the 95 % interval
+    n BIGINT,  -- labelled rows
+    reference DOUBLE,  -- the same metric on the reference
+    maturity VARCHAR,  -- pending, estimated, provisional, final
+    reason VARCHAR  -- why there is no value
+);
+
+-- One row per feature: how much it moves the model's output on the recorded sample.
+CREATE TABLE audit.importance (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    feature VARCHAR,  -- raw feature
+    value DOUBLE,  -- mean |SHAP|, in the unit of `output`
+    lo DOUBLE,  -- lower end of the 95 % interval
+    hi DOUBLE,  -- upper end of the 95 % interval
+    rank INTEGER,  -- 1 is the largest
+    tied BOOLEAN,  -- its interval overlaps a neighbour's
+    direction DOUBLE,  -- Spearman correlation of value and SHAP; NULL for categories
+    share DOUBLE,  -- of the sum over features
+    n BIGINT,  -- rows explained
+    output VARCHAR,  -- unit: log-odds, probability, prediction, ...
+    method VARCHAR  -- explainer
+);
+
+-- One row per finding: everything that is not PASS, and one summary per stage.
+CREATE TABLE audit.finding (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    stage VARCHAR,  -- snapshot, validation, drift, performance, explanation, audit
+    name VARCHAR,  -- check, method or metric
+    "column" VARCHAR,  -- column, when it has one
+    severity VARCHAR,  -- critical, warning or info
+    outcome VARCHAR,  -- PASS, WARN, FAIL or NOT_EVALUATED
+    counts BOOLEAN,  -- whether it enters the verdict
+    conclusion VARCHAR,  -- finer word: pending, overdue, stopped, ...
+    value DOUBLE,  -- the number; NULL: not evaluated
+    "limit" DOUBLE,  -- the limit it was held against
+    n BIGINT,  -- rows behind the number
+    reason VARCHAR  -- one sentence a person can read
+);
+
+-- One row per file a record names.
+CREATE TABLE audit.artifact (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    role VARCHAR,  -- snapshot, reference, labels, model, model_config, suite, artifact, ...
+    path VARCHAR,  -- file below the audit folder
+    sha256 VARCHAR,  -- its digest
+    bytes BIGINT,  -- its size
+    media_type VARCHAR  -- its media type
+);
+
+-- One row per log entry.
+CREATE TABLE audit.evidence_log (
+    log_index BIGINT,  -- position, from 0
+    time TIMESTAMP,  -- UTC
+    kind VARCHAR,  -- record or alert
+    model_id VARCHAR,  -- model; NULL for an alert
+    night DATE,  -- night of data; NULL for an alert
+    digest VARCHAR,  -- of the record file, or of the alert's body
+    previous VARCHAR,  -- chain value of the entry before
+    chain VARCHAR  -- chain value of this entry
+);
+
+-- One row per alert that was due: what was sent to whom, and whether it arrived.
+CREATE TABLE audit.alert (
+    log_index BIGINT,  -- entry of the evidence log
+    time TIMESTAMP,  -- UTC
+    run_ids VARCHAR[],  -- runs it speaks of
+    owner VARCHAR,  -- owner it was for
+    channel VARCHAR,  -- key of `channels` in project.yaml; never the address
+    model_nights BIGINT,  -- model-nights it names
+    delivered BOOLEAN,  -- whether the channel took it
+    reason VARCHAR  -- why it was not delivered
+);

@@ -1,0 +1,146 @@
+"""One evidence record as rows of the published tables: pure projection, nothing is computed that the record lacks.
+
+The one exception is `adjusted_p`, which follows from the p-values of the same record.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, Row]]:
+    """Yield (table, row) for one record."""
+    result, execution = record["result"], record["execution"]
+    key = {"model_id": result["model_id"], "night": result["night"], "record": digest}
+    yield "record", _record(key, record, log_index)
+    snapshot = result["snapshot"]
+    if snapshot:
+        yield "snapshot", key | snapshot | {"row_groups": len(snapshot["row_groups"]), "columns": None}
+        yield "artifact", key | _artifact(snapshot | {"role": "snapshot", "media_type": PARQUET})
+    for profile in result["profile"]:
+        yield "column_profile", key | _profile(profile)
+    for file in (*result["inputs"], *execution["artifacts"]):
+        yield "artifact", key | _artifact(file)
+    for finding in result["decision"]["findings"]:
+        yield "finding", key | finding
+    yield from _checks(key, result["validation"])
+    yield from _drift(key, result)
+    yield from _performance(key, result["performance"])
+    yield from _importance(key, result["explanation"])
+
+
+PARQUET = "application/vnd.apache.parquet"
+
+
+def _record(key: Row, record: Row, log_index: int) -> Row:
+    result, execution = record["result"], record["execution"]
+    performance = result["performance"] or {}
+    started, ended = (datetime.fromisoformat(execution[name]) for name in ("started", "ended"))
+    same = ("model_version", "description", "owner", "domain", "tier", "task", "schema_version")
+    return (
+        key
+        | {name: result[name] for name in same}
+        | {name: execution[name] for name in ("run_id", "attempt", "host", "supersedes")}
+        | {
+            "result_digest": record["result_digest"],
+            "verdict": result["decision"]["verdict"],
+            "conclusion": result["decision"]["conclusion"],
+            "rows": result["snapshot"]["rows"] if result["snapshot"] else None,
+            "maturity": performance.get("maturity"),
+            "labels_due": performance.get("due"),
+            "labelled": performance.get("labelled"),
+            "started": naive(execution["started"]),
+            "ended": naive(execution["ended"]),
+            "seconds": (ended - started).total_seconds(),
+            "log_index": log_index,
+        }
+    )
+
+
+def _artifact(file: Row) -> Row:
+    return {name: file[name] for name in ("role", "path", "sha256", "bytes", "media_type")}
+
+
+def _profile(profile: Row) -> Row:
+    quantiles = {round(float(p), 4): value for p, value in profile["quantiles"]}
+    names = {0.01: "p01", 0.25: "p25", 0.5: "p50", 0.75: "p75", 0.99: "p99"}
+    same = ("column", "type", "role", "privacy", "n", "missing", "mean", "sd")
+    return (
+        {name: profile[name] for name in same}
+        | {"distinct_values": profile["distinct"]}
+        | {name: quantiles.get(p) for p, name in names.items()}
+    )
+
+
+def _checks(key: Row, validation: Row | None) -> Iterator[tuple[str, Row]]:
+    if validation is None:
+        return
+    for check in validation["results"]:
+        yield "check_result", key | check | {"engine": validation["engine"]}
+    for score in validation["scores"]:
+        yield "quality", key | score
+
+
+def _drift(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
+    if result["drift"] is None:
+        return
+    scores = result["drift"]["scores"]
+    adjusted = adjusted_p(scores)
+    limits = {(x["name"], x["column"]): x for x in result["decision"]["limits"] if x["stage"] == "drift"}
+    for number, score in enumerate(scores):
+        own = limits.get((score["method"], score["column"])) or limits.get((score["method"], None)) or {}
+        value, threshold = score["value"], own.get("fail")
+        judged = value is not None and threshold is not None
+        yield (
+            "drift",
+            key
+            | score
+            | {
+                "score": value,
+                "warn": own.get("warn"),
+                "threshold": threshold,
+                "adjusted_p": adjusted.get(number),
+                "drifted": value >= threshold if judged else None,
+            },
+        )
+
+
+def adjusted_p(scores: list[Row]) -> dict[int, float]:
+    """Return Benjamini-Hochberg adjusted p-values by position in `scores`, adjusted within each method.
+
+    Source: Benjamini and Hochberg (1995), *Controlling the false discovery rate*.
+    """
+    by_method: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for number, score in enumerate(scores):
+        if score["p"] is not None:
+            by_method[score["method"]].append((score["p"], number))
+    adjusted: dict[int, float] = {}
+    for tested in by_method.values():
+        running = 1.0
+        for place, (p, number) in reversed(list(enumerate(sorted(tested), start=1))):
+            running = min(running, p * len(tested) / place)
+            adjusted[number] = running
+    return adjusted
+
+
+def _performance(key: Row, performance: Row | None) -> Iterator[tuple[str, Row]]:
+    if performance is None:
+        return
+    for metric in performance["metrics"]:
+        yield "performance", key | metric | {"metric": metric["name"], "maturity": performance["maturity"]}
+
+
+def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
+    if explanation is None:
+        return
+    same = {name: explanation[name] for name in ("n", "output", "method")}
+    for importance in explanation["importances"]:
+        yield "importance", key | importance | same
+
+
+def naive(time: str) -> str:
+    """Return a UTC time without its zone: the tables hold UTC TIMESTAMP."""
+    return datetime.fromisoformat(time).replace(tzinfo=None).isoformat(sep=" ")

@@ -1,0 +1,53 @@
+"""What proves a snapshot: the sha256 of the file, and of the bytes of each of its row groups."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from audit_pipeline.records import RowGroup
+
+CHUNK = 1 << 20  # bytes read at a time
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of the file in hex; streams, so its size does not matter."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def row_groups(path: Path) -> tuple[RowGroup, ...]:
+    """Return the row groups of a Parquet file, each with the bytes it occupies and their sha256.
+
+    The bytes run from the first page of the first column to the end of the last column. They hold no offset
+    into the file, so a row group keeps its digest when another one is rewritten.
+    """
+    import pyarrow.parquet as pq
+
+    found = []
+    with path.open("rb") as stream:
+        metadata = pq.read_metadata(stream)
+        for index in range(metadata.num_row_groups):
+            group = metadata.row_group(index)
+            offset, length = _extent(group)
+            sha256 = _range_digest(stream, offset, length)
+            found.append(RowGroup(index=index, rows=group.num_rows, offset=offset, length=length, sha256=sha256))
+    return tuple(found)
+
+
+def _extent(group: Any) -> tuple[int, int]:
+    """Return offset and length in bytes of one row group."""
+    columns = [group.column(i) for i in range(group.num_columns)]
+    # A chunk begins with its dictionary page, if it has one.
+    starts = [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
+    ends = [start + c.total_compressed_size for start, c in zip(starts, columns, strict=True)]
+    return min(starts), max(ends) - min(starts)
+
+
+def _range_digest(stream: BinaryIO, offset: int, length: int) -> str:
+    """Return the sha256 of `length` bytes from `offset`."""
+    digest = hashlib.sha256()
+    stream.seek(offset)
+    while length > 0 and (chunk := stream.read(min(CHUNK, length))):
+        digest.update(chunk)
+        length -= len(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,218 @@
+"""Takes a snapshot: raw rows in, one canonical, pseudonymised, content-addressed Parquet file out.
+
+Two DuckDB instances share the work, so that nothing identifying can touch the disk:
+
+1. *reading* sees raw values and has no spill folder. It writes the canonical, pseudonymised projection, unsorted, to
+   a staging file, in one pass. What needs a buffer (parsing, compressing) stays in memory.
+2. *freezing* sees the staging file only. It counts faults, sorts, spilling to disk when it must, and hands the rows
+   to pyarrow.
+
+Were it one instance, the optimizer might sort before it hashes and spill raw identifiers. What is left: the swap
+of the operating system, and quasi-identifiers, which the snapshot holds by design.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+import duckdb
+
+from audit_pipeline.errors import (
+    ColumnMissingError,
+    ColumnTypeError,
+    NightEmptyError,
+    SourceError,
+    UnreadableError,
+)
+from audit_pipeline.records import Column, Relation, Snapshot
+from audit_pipeline.snapshot.canonical import canonical
+from audit_pipeline.snapshot.connection import connect, identifier, parquet
+from audit_pipeline.snapshot.digest import file_digest, row_groups
+from audit_pipeline.snapshot.pseudonym import pads, pseudonym_sql
+from audit_pipeline.snapshot.write import write
+
+
+def take(
+    relation: Relation,
+    columns: Sequence[Column],
+    *,
+    store: Path,
+    place: str,
+    suffix: str,
+    key: bytes | None,
+    threads: int,
+    memory: str,
+) -> Snapshot:
+    """Freeze `relation` as `store/place/<sha256><suffix>`.
+
+    The same rows give the same file, in whatever order and format they come and with any number of threads: rows
+    are sorted by row_id, and by every other column too where row_ids repeat or there is no row_id.
+
+    Args:
+        relation: an opened source.
+        columns: what to keep, in this order; direct identifiers, and columns marked `masked`, become pseudonyms.
+        store: the audit folder; work in progress stays in its `.work`.
+        place: folder below `store`, e.g. "snapshots/m/2026-07-01"; a log's ends with its night.
+        suffix: ".parquet", or "" among other inputs.
+        key: HMAC key of the pseudonyms; may be None when no column needs one.
+        threads: of DuckDB.
+        memory: DuckDB's limit, e.g. "1GB".
+
+    Raises:
+        ColumnMissingError: a column is not in the source.
+        ColumnTypeError: a value cannot be read as its column's type; names every faulty column.
+        KeyMissingError: a pseudonym is due and there is no key.
+        NightEmptyError: the log has no rows (SourceError for a source without a night).
+        UnreadableError: the source is damaged where opening it did not look.
+        SourceError: the source's database is locked, or the work does not fit into `memory`.
+    """
+    missing = [column.name for column in columns if column.name not in relation.columns]
+    if missing:
+        raise ColumnMissingError(missing[0], log=relation.name, available=relation.columns, others=missing[1:])
+    frozen = tuple(_frozen(column) for column in columns)
+    (store / ".work").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="take-", dir=store / ".work") as work:
+        staged, file = Path(work, "staged.parquet"), Path(work, "snapshot.parquet")
+        try:
+            _read(relation, columns, staged, key=key, threads=threads, memory=memory)
+            with closing(connect(threads=threads, memory=memory, spill=Path(work, "spill"))) as connection:
+                rows = _count(connection, parquet(staged), relation, columns)
+                if rows == 0:
+                    raise _empty(relation, place)
+                duplicates = _sort(connection, parquet(staged), frozen, file)
+        except duckdb.OutOfMemoryException:
+            raise SourceError(
+                f"'{relation.name}' does not fit into {memory} of memory. Raise `limits.memory` in project.yaml, "
+                "or lower `limits.threads`."
+            ) from None
+        sha256, groups = file_digest(file), row_groups(file)
+        target = _keep(file, store / place / f"{sha256}{suffix}", store)
+    return Snapshot(
+        path=(PurePosixPath(place) / f"{sha256}{suffix}").as_posix(),
+        sha256=sha256,
+        bytes=target.stat().st_size,
+        rows=rows,
+        duplicate_row_ids=duplicates,
+        columns=frozen,
+        row_groups=groups,
+        source=relation.name,
+        source_sha256=relation.sha256,
+    )
+
+
+def _is_masked(column: Column) -> bool:
+    """Tell whether a pseudonym is due."""
+    return column.masked or column.privacy == "direct_identifier"
+
+
+def _frozen(column: Column) -> Column:
+    """Return the column as the snapshot holds it: a pseudonym is a category."""
+    return replace(column, type="category", masked=True) if _is_masked(column) else column
+
+
+def _read(
+    relation: Relation,
+    columns: Sequence[Column],
+    staged: Path,
+    *,
+    key: bytes | None,
+    threads: int,
+    memory: str,
+) -> None:
+    """Write canonical columns c0, c1, ... and their faults f0, f1, ... (BOOLEAN) to `staged`; one pass."""
+    parameters = pads(key) if any(map(_is_masked, columns)) else None
+    target = str(staged).replace("'", "''")
+    with closing(connect(threads=threads, memory=memory, spill=None)) as connection:
+        try:
+            for statement in relation.setup:
+                connection.execute(statement)
+            described = connection.execute(f"describe {relation.sql}").fetchall()
+            projection = _projection(columns, {row[0]: row[1] for row in described})
+            connection.execute(
+                f"copy (select {projection} from ({relation.sql})) to '{target}' (format parquet, compression lz4)",
+                parameters,
+            )
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
+            # DuckDB quotes the faulty line in some messages: it must not travel on.
+            raise UnreadableError(relation.name, form=relation.form) from None
+        except (duckdb.IOException, duckdb.ResourceInUseException) as error:
+            if "lock on file" not in str(error) and "already attached" not in str(error):
+                raise  # a full disk is no fault of the source
+            raise SourceError(
+                f"'{relation.name}' is open for writing by another process. Close it, or wait until its "
+                "loader is done, and run this night again."
+            ) from error
+
+
+def _projection(columns: Sequence[Column], raw_types: dict[str, str]) -> str:
+    """Return the SELECT list; identifiers are hashed in it, before a byte is written."""
+    parts = []
+    for i, column in enumerate(columns):
+        form = canonical(identifier(column.name), raw_type=raw_types[column.name], declared=column.type)
+        value = pseudonym_sql(f"({form.value})::varchar") if _is_masked(column) else form.value
+        parts.append(f"{value} as c{i}, {form.fault} as f{i}")
+    return ", ".join(parts)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, source: str, relation: Relation, columns: Sequence[Column]) -> int:
+    """Return the staged rows, once every value is known to have a canonical form."""
+    counts = ", ".join(f"count(*) filter (where f{i})" for i in range(len(columns)))
+    rows, *faults = connection.execute(f"select count(*), {counts} from {source}").fetchall()[0]
+    faulty = [(column, count) for column, count in zip(columns, faults, strict=True) if count]
+    if faulty:
+        column, count = faulty[0]
+        others = [f"{other.name} ({other.type}, {n:,})" for other, n in faulty[1:]]
+        raise ColumnTypeError(column.name, log=relation.name, declared=column.type, rows=count, others=others)
+    return int(rows)
+
+
+def _sort(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[Column], file: Path) -> int:
+    """Write the staged rows to `file`, sorted; return the rows beyond the first of their row_id."""
+    names = [f"c{i}" for i in range(len(columns))]
+    row_id = next((name for name, column in zip(names, columns, strict=True) if column.role == "row_id"), None)
+    duplicates = 0
+    if row_id:  # missing row_ids count as one value
+        sql = f"select count(*) - count(distinct {row_id}) - (count(*) > count({row_id}))::int from {source}"
+        duplicates = int(connection.execute(sql).fetchall()[0][0])
+    # A unique row_id settles the order alone, at a fraction of the cost of comparing every column.
+    keys = [row_id] if row_id and not duplicates else sorted(names, key=lambda name: name != row_id)
+    order = ", ".join(f"{name} asc nulls last" for name in keys)
+    write(connection, f"select {', '.join(names)} from {source} order by {order}", columns, file)
+    return duplicates
+
+
+def _empty(relation: Relation, place: str) -> SourceError:
+    """Return the error for no rows; the place of a log's snapshot ends with its night."""
+    night = PurePosixPath(place).name
+    try:
+        date.fromisoformat(night)
+    except ValueError:
+        return SourceError(f"'{relation.name}' has no rows. Deliver it again.")
+    return NightEmptyError(night=night, where=relation.name)
+
+
+def _keep(file: Path, target: Path, store: Path) -> Path:
+    """Move a finished file to its content address, safe against a crash; a file already there is kept."""
+    if target.exists():
+        return target
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)
+    folders = [target.parent, *target.parent.parents]
+    for folder in folders[: folders.index(store) + 1]:  # new folders are entries of their parents
+        _sync(folder)
+    return target
+
+
+def _sync(folder: Path) -> None:
+    """Flush a folder's entries to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,28 @@
+"""The DuckDB connection that looks at raw data: no network, no extension download, nothing spilled to disk."""
+
+import duckdb
+
+MEMORY = "1GB"  # opening streams: it needs buffers, not the file
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Return a private in-memory connection; without a spill folder no raw value can reach the disk."""
+    return duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": MEMORY,
+            "temp_directory": "",
+            "preserve_insertion_order": "false",
+        }
+    )
+
+
+def literal(text: str) -> str:
+    """Return `text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return `name` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,212 @@
+"""The path of one model-night as lineage sees it: which stage read and wrote which dataset and column."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from audit_pipeline.config import ModelConfig, Project, Source
+from audit_pipeline.evidence import Committed
+from audit_pipeline.gather import Gathered
+from audit_pipeline.records import (
+    AuditResult,
+    Column,
+    ColumnSource,
+    Dataset,
+    FileRef,
+    RunContext,
+    Stage,
+    StageRun,
+    StageTrace,
+    Trace,
+)
+from audit_pipeline.stages import Stopwatch
+
+
+def trace_of(
+    project: Project,
+    model: ModelConfig,
+    night: date,
+    run: RunContext,
+    watch: Stopwatch,
+    gathered: Gathered,
+    *,
+    result: AuditResult | None = None,
+    committed: Committed | None = None,
+) -> Trace:
+    """Return the trace of what ran so far; stages that never began stand in it without an outcome."""
+    nodes = _Nodes(project, model, gathered, result, committed)
+    ran = {r.stage: r for r in watch.runs()}
+    last = max((r.ended for r in ran.values()), default=watch.started)
+    return Trace(
+        run=run,
+        model_id=model.model_id,
+        night=night,
+        owner=model.owner,
+        project=project.config.name,
+        stages=tuple(_stage(ran.get(stage), stage, nodes, last) for stage in Stage),
+        checks=result.validation.results if result and result.validation else (),
+        drift=result.drift.scores if result and result.drift else (),
+        decision=result.decision if result else None,
+    )
+
+
+def _stage(run: StageRun | None, stage: Stage, nodes: "_Nodes", last: datetime) -> StageTrace:
+    if run is None:
+        return StageTrace(stage, last, last, None, None, (), ())
+    inputs, outputs = nodes.of(stage)
+    return StageTrace(stage, run.started, run.ended, run.outcome, run.error, tuple(inputs), tuple(outputs))
+
+
+class _Nodes:
+    """The datasets of one model-night."""
+
+    def __init__(
+        self,
+        project: Project,
+        model: ModelConfig,
+        gathered: Gathered,
+        result: AuditResult | None,
+        committed: Committed | None,
+    ) -> None:
+        self._project, self._model, self._gathered = project, model, gathered
+        self._result, self._committed = result, committed
+        self._store = f"audit://{project.config.name}"
+
+    def of(self, stage: Stage) -> tuple[list[Dataset], list[Dataset]]:
+        """Return what `stage` read and wrote; only what was really there."""
+        configs = [self._config(role) for role in ("model_config", "suite")]
+        log, snapshot = self._log(), self._snapshot()
+        reference, labels, model = self._reference(), self._labels(), self._artefact()
+        measured = [self._measured(s) for s in (Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE, Stage.EXPLANATION)]
+        inputs: dict[Stage, list[Dataset | None]] = {
+            Stage.SNAPSHOT: [log, configs[0]],
+            Stage.VALIDATION: [snapshot, configs[1]],
+            Stage.DRIFT: [snapshot, reference],
+            Stage.PERFORMANCE: [snapshot, labels, reference],
+            Stage.EXPLANATION: [snapshot, model],
+            Stage.AUDIT: [snapshot, *measured, configs[0]],
+        }
+        outputs: dict[Stage, list[Dataset | None]] = {
+            Stage.SNAPSHOT: [snapshot],
+            Stage.AUDIT: self._evidence(),
+        }
+        written = outputs.get(stage, [self._measured(stage)])
+        return [d for d in inputs[stage] if d], [d for d in written if d]
+
+    def _log(self) -> Dataset:
+        snapshot = self._gathered.snapshot
+        namespace, name = self._place(self._model.log)
+        return Dataset(
+            namespace,
+            name,
+            "log",
+            snapshot.source_sha256 if snapshot else "",
+            columns=tuple(_raw(c) for c in snapshot.columns) if snapshot else (),
+            rows=snapshot.rows if snapshot else None,
+        )
+
+    def _place(self, source: Source) -> tuple[str, str]:
+        """Name a source by the OpenLineage rules: the night is a version, not part of the name."""
+        root = self._project.root
+        if source.path:
+            return "file", str((root / source.path).absolute())
+        path = (root / str(source.database)).absolute()
+        table = str(source.table)
+        return f"duckdb://localhost{path}", f"{path.stem}.{table if '.' in table else 'main.' + table}"
+
+    def _snapshot(self) -> Dataset | None:
+        frozen = self._gathered.snapshot
+        if frozen is None:
+            return None
+        log = self._log().name
+        sources = tuple((c.name, (_copied(log, c),)) for c in frozen.columns)
+        return Dataset(
+            self._store,
+            f"snapshots/{self._model.model_id}",
+            "snapshot",
+            frozen.sha256,
+            columns=frozen.columns,
+            sources=sources,
+            rows=frozen.rows,
+            bytes=frozen.bytes,
+        )
+
+    def _config(self, role: str) -> Dataset | None:
+        ref = next((r for r in self._gathered.configuration if r.role == role), None)
+        folder = {"model_config": "models", "suite": "expectations"}[role]
+        path = (self._project.root / folder / f"{self._model.model_id}.yaml").absolute()
+        return Dataset("file", str(path), role, ref.sha256, bytes=ref.bytes) if ref else None
+
+    def _reference(self) -> Dataset | None:
+        refs = self._gathered.references
+        if not refs:
+            return None
+        compared = tuple(c for c in self._columns(("feature", "segment", "score", "prediction")))
+        if self._model.reference.window is not None:
+            namespace, name = self._store, f"snapshots/{self._model.model_id}"
+        else:
+            namespace, name = self._place(self._model.reference)
+        return Dataset(namespace, name, "reference", refs[0].sha256, columns=compared, bytes=refs[0].bytes)
+
+    def _labels(self) -> Dataset | None:
+        if self._gathered.labels is None or self._model.labels is None:
+            return None
+        namespace, name = self._place(self._model.labels)
+        label = Column("label", "number", "label", self._model.labels.privacy)
+        return Dataset(namespace, name, "labels", self._gathered.labels.sha256, columns=(label,))
+
+    def _artefact(self) -> Dataset | None:
+        ref, config = self._gathered.artefact, self._model.artefact
+        if ref is None or config is None:
+            return None
+        return Dataset("file", str((self._project.root / config.path).absolute()), "model", ref.sha256, bytes=ref.bytes)
+
+    def _measured(self, stage: Stage) -> Dataset | None:
+        """The numbers of one stage; their version is the result they stand in."""
+        if self._result is None or getattr(self._result, stage.value) is None or self._committed is None:
+            return None
+        sources = tuple(self._aggregated(stage))
+        columns = tuple(Column(name, "number", "measure", "none") for name, _ in sources)
+        name = f"{stage.value}/{self._model.model_id}"
+        return Dataset(self._store, name, stage.value, self._committed.result_digest, columns=columns, sources=sources)
+
+    def _aggregated(self, stage: Stage) -> Iterable[tuple[str, tuple[ColumnSource, ...]]]:
+        """Yield each measure with the columns it aggregates."""
+        snapshot, reference, labels = self._snapshot(), self._reference(), self._labels()
+        if snapshot is None or self._result is None:
+            return
+        if stage is Stage.DRIFT and self._result.drift and reference:
+            for column in dict.fromkeys(s.column for s in self._result.drift.scores):
+                yield column, tuple(_over(d.name, column) for d in dict.fromkeys((snapshot, reference)))
+        elif stage is Stage.PERFORMANCE and self._result.performance and labels:
+            for name in dict.fromkeys(m.name for m in self._result.performance.metrics):
+                yield name, (_over(snapshot.name, self._model.output), _over(labels.name, "label"))
+        elif stage is Stage.EXPLANATION and self._result.explanation:
+            for importance in self._result.explanation.importances:
+                yield importance.feature, (_over(snapshot.name, importance.feature),)
+
+    def _evidence(self) -> list[Dataset | None]:
+        if self._committed is None:
+            return []
+        record = Dataset(self._store, f"evidence/{self._model.model_id}", "record", self._committed.record)
+        return [record, *(self._page(file) for file in self._committed.artifacts if file.media_type == "text/html")]
+
+    def _page(self, file: FileRef) -> Dataset:
+        name = f"artifacts/{self._model.model_id}/{file.path.rsplit('/', 1)[-1]}"
+        return Dataset(self._store, name, "report", file.sha256, bytes=file.bytes)
+
+    def _columns(self, roles: tuple[str, ...]) -> Iterable[Column]:
+        return (Column(n, c.type, c.role, c.privacy) for n, c in self._model.columns.items() if c.role in roles)
+
+
+def _raw(column: Column) -> Column:
+    """The column as the log had it, before any mask."""
+    return Column(column.name, column.type, column.role, column.privacy)
+
+
+def _copied(log: str, column: Column) -> ColumnSource:
+    subtype = "TRANSFORMATION" if column.masked else "IDENTITY"
+    return ColumnSource(log, column.name, subtype, masking=column.masked)
+
+
+def _over(dataset: str, column: str) -> ColumnSource:
+    return ColumnSource(dataset, column, "AGGREGATION")

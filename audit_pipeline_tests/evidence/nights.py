@@ -1,0 +1,338 @@
+"""Nights as records, for the report: WARN, FAIL by drift, stopped, missing, pending. Numbers are made up, shapes are real."""
+
+import math
+from dataclasses import replace
+from datetime import date, timedelta
+
+from audit_pipeline.records import (
+    AppliedLimit,
+    AuditResult,
+    Bin,
+    CheckResult,
+    Column,
+    ColumnProfile,
+    Decision,
+    Distribution,
+    Drift,
+    DriftScore,
+    Explanation,
+    FileRef,
+    Finding,
+    HistoryPoint,
+    Importance,
+    Maturity,
+    Outcome,
+    Performance,
+    PerformanceMetric,
+    QualityScore,
+    RowGroup,
+    Severity,
+    Snapshot,
+    Stage,
+    Validation,
+)
+
+NIGHT = date(2026, 7, 1)
+PASS, WARN, FAIL, NONE = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.NOT_EVALUATED
+ROWS, REFERENCE = 727, 5638
+COLUMNS = (  # name, type, role, privacy, mean, sd
+    ("visit_id", "category", "row_id", "direct_identifier", None, None),
+    ("person_id", "category", "subject_id", "direct_identifier", None, None),
+    ("score", "number", "score", "none", 0.241, 0.128),
+    ("age", "integer", "feature", "quasi_identifier", 38.4, 17.2),
+    ("income", "number", "feature", "sensitive", 9213.5, 4788.0),
+    ("family_size", "integer", "feature", "quasi_identifier", 3.92, 1.98),
+    ("coinsurance", "number", "feature", "none", 32.7, 38.1),
+    ("chronic_conditions", "number", "feature", "sensitive", 11.2, 6.7),
+    ("health_index", "number", "feature", "sensitive", 71.8, 14.9),
+    ("education_years", "number", "feature", "quasi_identifier", 11.97, 2.84),
+    ("plan", "category", "feature", "none", None, None),
+    ("site", "category", "segment", "quasi_identifier", None, None),
+)
+PSI = {
+    "score": 0.041,
+    "age": 0.0121,
+    "income": 0.0084,
+    "family_size": 0.163,
+    "coinsurance": 0.0312,
+    "chronic_conditions": 0.118,
+    "health_index": 0.0223,
+    "education_years": 0.0057,
+    "plan": 0.0714,
+    "site": 0.0032,
+}
+LIMITS = (
+    AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),
+    AppliedLimit(Stage.DRIFT, "missing_share", None, 0.05, 0.2, True),
+    AppliedLimit(Stage.DRIFT, "new_category_share", None, 0.01, 0.1, True),
+    AppliedLimit(Stage.PERFORMANCE, "auc", None, 0.68, 0.6, False),
+    AppliedLimit(Stage.PERFORMANCE, "brier", None, 0.18, 0.25, True),
+    AppliedLimit(Stage.EXPLANATION, "agreement", "score", None, 1e-6, True),
+)
+
+
+def digest(text: str) -> str:
+    """A stand-in for a sha256, different per text."""
+    return format(abs(sum(ord(c) * 31**i for i, c in enumerate(text * 8))) % 16**64, "064x")
+
+
+def file(role: str, path: str, size: int) -> FileRef:
+    return FileRef(role, path, digest(path), size, "application/octet-stream")
+
+
+def snapshot() -> Snapshot:
+    columns = tuple(Column(n, t, r, p, masked=p == "direct_identifier") for n, t, r, p, _, _ in COLUMNS)
+    group = RowGroup(0, ROWS, 4, 61_220, digest("group"))
+    path = f"snapshots/readmission/{NIGHT}/{digest('snap')}.parquet"
+    return Snapshot(
+        path, digest("snap"), 63_871, ROWS, 0, columns, (group,), "input/log.parquet", digest("log")
+    )
+
+
+def profile() -> tuple[ColumnProfile, ...]:
+    rows = []
+    for name, kind, role, privacy, mean, sd in COLUMNS:
+        spread = () if mean is None else tuple(
+            (q, round(mean + z * sd, 3)) for q, z in ((0.01, -2.1), (0.25, -0.7), (0.5, -0.1), (0.75, 0.7), (0.99, 2.4))
+        )
+        top = {"plan": (("free", 301), ("family", 204), ("pay 95 %", 133), ("pay 50 %", 62), ("other", 27)),
+               "site": (("Dayton", 190), ("Seattle", 166), ("Fitchburg", 121))}.get(name, ())
+        missing = {"health_index": 188, "income": 9}.get(name, 0)
+        distinct = ROWS if role == "row_id" else 412
+        rows.append(ColumnProfile(name, kind, role, privacy, ROWS, missing, distinct, mean, sd, spread, top))
+    return tuple(rows)
+
+
+def check(name: str, column: str | None, severity: Severity, outcome: Outcome, reason: str, bad: int | None = 0) -> CheckResult:
+    expectation = name.split("(")[0]
+    return CheckResult(
+        name, expectation, column, severity, outcome, '{"column": "' + str(column) + '"}',
+        None if bad is None else f"{bad} unexpected", ROWS, bad, None if bad is None else bad / ROWS, reason,
+    )  # fmt: skip
+
+
+def validation(*extra: CheckResult) -> Validation:
+    good = [
+        check(f"expect_column_values_to_not_be_null({c})", c, Severity.CRITICAL, PASS, f"No value of {c} is missing.")
+        for c in ("visit_id", "person_id", "score", "age", "plan", "site")
+    ]
+    known = check(
+        "expect_column_values_to_not_be_null(health_index)", "health_index", Severity.INFO, FAIL,
+        "188 of 727 values of health_index are missing.", 188,
+    )  # fmt: skip
+    scores = (
+        QualityScore("completeness", 0.9774, 8724),
+        QualityScore("accuracy", 0.99992, 8527),
+        QualityScore("consistency", 1.0, 2181),
+    )
+    return Validation("duckdb", ROWS, (*good, known, *extra), scores)
+
+
+def drift(psi: dict[str, float | None]) -> Drift:
+    scores = []
+    for column, value in psi.items():
+        reason = None if value is not None else "3 non-missing values tonight, at least 200 are needed"
+        n = ROWS - {"health_index": 188, "income": 9}.get(column, 0)
+        gap = {"health_index": 0.2586, "income": 0.0124}.get(column, 0.0)
+        common = {"n": n, "n_reference": REFERENCE, "missing_share": gap, "missing_share_reference": gap * 0.97}
+        scores.append(DriftScore(column, "psi", value, None, engine="exact", reason=reason, **common))
+        category = column in ("plan", "site")
+        if category:
+            scores.append(DriftScore(column, "new_category_share", 0.0, None, engine="exact", **common))
+        else:
+            ks = None if value is None else math.tanh(math.sqrt(value) * 0.9)
+            scores.append(
+                DriftScore(column, "ks", ks, None if ks is None else math.exp(-ks * 90), engine="exact", reason=reason, **common)
+            )
+        scores.append(DriftScore(column, "missing_share", gap * 0.03, None, engine="exact", **common))
+        named = "evidently:psi" if category else "evidently:wasserstein"
+        scores.append(DriftScore(column, named, None if value is None else value * 1.07 + 0.002, None, engine="evidently", reason=reason, **common))
+    worst = sorted((c for c, v in psi.items() if v is not None), key=lambda c: -(psi[c] or 0))
+    return Drift(tuple(scores), tuple(distribution(c, psi[c] or 0) for c in worst[:7]))
+
+
+def distribution(column: str, psi: float) -> Distribution:
+    if column == "plan":
+        shares = (("free", 0.414, 0.36), ("family", 0.281, 0.29), ("pay 95 %", 0.183, 0.25), ("other", 0.122, 0.1))
+        return Distribution(column, tuple(Bin(*b) for b in shares))
+    if psi > 1:  # everything beyond the last reference quantile
+        moved = [0.0] * 9 + [1.0]
+    else:
+        raw = [math.exp(math.sqrt(psi) * (i - 4.5) / 3) for i in range(10)]
+        moved = [x / sum(raw) for x in raw]
+    edges = [round(7.5 * i**1.6, 1) for i in range(11)]
+    labels = [f"< {edges[1]}"] + [f"{edges[i]} to {edges[i + 1]}" for i in range(1, 9)] + [f"≥ {edges[9]}"]
+    return Distribution(column, tuple(Bin(label, share, 0.1) for label, share in zip(labels, moved, strict=True)))
+
+
+def performance() -> Performance:
+    def metric(name: str, part: str, v: float | None, half: float, n: int, ref: float | None, why: str | None = None) -> PerformanceMetric:
+        ends = (None, None) if v is None else (v - half, v + half)
+        return PerformanceMetric(name, part, v, *ends, n, ref, why)
+
+    few = "31 labelled rows, at least 100 are needed"
+    metrics = (
+        metric("auc", "all", 0.7214, 0.0412, 727, 0.7391),
+        metric("auc", "site=Dayton", 0.7702, 0.0731, 190, 0.7613),
+        metric("auc", "site=Seattle", 0.6633, 0.0887, 166, 0.7127),
+        metric("auc", "site=Georgetown", None, 0, 31, 0.701, few),
+        metric("brier", "all", 0.1642, 0.0117, 727, 0.1581),
+        metric("brier", "site=Dayton", 0.1514, 0.0221, 190, 0.1503),
+    )
+    return Performance(Maturity.FINAL, date(2026, 7, 31), False, 727, ROWS, metrics, "exact")
+
+
+def pending() -> Performance:
+    return Performance(Maturity.PENDING, date(2026, 7, 31), False, 0, ROWS, (), "exact")
+
+
+def explanation() -> Explanation:
+    sizes = (("chronic_conditions", 0.402, 0.71), ("health_index", 0.317, -0.83), ("age", 0.221, 0.64), ("coinsurance", 0.209, -0.92),
+             ("income", 0.118, 0.21), ("family_size", 0.064, -0.33), ("plan", 0.033, None), ("education_years", 0.012, 0.05))  # fmt: skip
+    total = sum(s for _, s, _ in sizes)
+    rows = tuple(
+        Importance(name, s, s - 0.012 - s * 0.03, s + 0.012 + s * 0.03, i + 1, name in ("age", "coinsurance"), d, s / total)
+        for i, (name, s, d) in enumerate(sizes)
+    )
+    method = "shap.TreeExplainer (path-dependent), sum of one-hot attributions"
+    return Explanation(method, "log-odds", rows, 727, 20260101, digest("model"), 4.1e-15, 3.3e-16)
+
+
+def finding(stage: Stage, name: str, outcome: Outcome, reason: str, **more: object) -> Finding:
+    base = Finding(stage, name, None, Severity.CRITICAL, outcome, True, None, None, ROWS, reason)
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def psi_finding(column: str, value: float, limit: float, outcome: Outcome) -> Finding:
+    severity = Severity.WARNING if outcome is WARN else Severity.CRITICAL
+    reason = f"PSI of {column} is {value:.4g} (limit {limit:.4g}), from 727 values against 5,638 of the reference."
+    return finding(Stage.DRIFT, "psi", outcome, reason, column=column, severity=severity, value=value, limit=limit)
+
+
+def summaries(drift_text: str = "25 of 27 drift scores are below their limits.") -> tuple[Finding, ...]:
+    info = {"severity": Severity.INFO}
+    return (
+        finding(Stage.SNAPSHOT, "row_id_unique", PASS, "All 727 rows have a visit_id of their own.", column="visit_id", value=0.0, limit=0.0),
+        finding(Stage.VALIDATION, "expectations", PASS, "6 of 7 expectations hold on 727 rows.", **info),
+        finding(
+            Stage.VALIDATION, "expect_column_values_to_not_be_null(health_index)", FAIL, "188 of 727 values of health_index are missing.",
+            column="health_index", severity=Severity.INFO, counts=False, value=188 / 727,
+        ),
+        finding(Stage.DRIFT, "drift", PASS, drift_text, **info),
+        finding(Stage.EXPLANATION, "explanation", PASS, "Explained on 727 rows; the largest contributions come from chronic_conditions, health_index, age.", **info),
+        finding(
+            Stage.EXPLANATION, "agreement", PASS, "The artefact's own output differs from the logged one by at most 3.3e-16 on 727 rows.",
+            column="score", value=3.3e-16, limit=1e-6,
+        ),
+    )  # fmt: skip
+
+
+PERFORMED = finding(Stage.PERFORMANCE, "performance", PASS, "2 of 2 judged metrics are within their limits.", severity=Severity.INFO)
+WAITING = finding(
+    Stage.PERFORMANCE, "labels", NONE, "Labels are due on 2026-07-31; until then performance is pending.",
+    severity=Severity.INFO, counts=False, n=0, conclusion="pending",
+)  # fmt: skip
+
+
+def _base() -> AuditResult:
+    inputs = (
+        file("log", "input/log/readmission-2026-07-01.parquet", 71_220),
+        file("reference", "inputs/" + digest("ref"), 412_907),
+        file("labels", "inputs/" + digest("lab"), 9_120),
+        file("model", "inputs/" + digest("model"), 184_233),
+        file("model_config", "inputs/" + digest("conf"), 3_411),
+        file("suite", "inputs/" + digest("suite"), 2_870),
+    )
+    engines = (("audit-pipeline", "0.1.0"), ("duckdb", "2.0.0"), ("evidently", "0.7.23"), ("great-expectations", "1.24.1"), ("shap", "0.51.0"))
+    return AuditResult(
+        schema_version=1, project="demo", model_id="readmission", model_version="1.4.0",
+        versions_seen=(("1.4.0", ROWS),), night=NIGHT,
+        description="Risk that a discharged patient is admitted again within 30 days.",
+        owner="care_quality", domain="hospital", tier=1, task="binary", seed=20260101, engines=engines,
+        source="input/log/readmission-2026-07-01.parquet", snapshot=snapshot(), inputs=inputs, look_back=(),
+        profile=profile(), validation=validation(), drift=drift(dict(PSI)), performance=performance(),
+        explanation=explanation(), decision=Decision(WARN, "", ()),
+    )  # fmt: skip
+
+
+def warn_night() -> AuditResult:
+    """(1) WARN by drift, labels final, two model versions, one column that could not be compared."""
+    found = (psi_finding("family_size", 0.163, 0.1, WARN), psi_finding("chronic_conditions", 0.118, 0.1, WARN))
+    decision = Decision(WARN, "WARN, 2 in drift", (*found, *summaries(), PERFORMED), LIMITS)
+    return replace(_base(), decision=decision, versions_seen=(("1.4.0", 700), ("1.4.1", 27)))
+
+
+def fail_night() -> AuditResult:
+    """(2) FAIL: income arrived in cents, a column is nearly empty."""
+    psi: dict[str, float | None] = {**PSI, "income": 3.1187, "score": 0.2514, "education_years": None}
+    few = "3 non-missing values tonight, at least 200 are needed"
+    found = (
+        psi_finding("score", 0.2514, 0.25, FAIL),
+        psi_finding("family_size", 0.163, 0.1, WARN),
+        psi_finding("income", 3.1187, 0.25, FAIL),
+        psi_finding("chronic_conditions", 0.118, 0.1, WARN),
+        finding(Stage.DRIFT, "psi", NONE, f"PSI of education_years was not evaluated: {few}", column="education_years", limit=0.25, n=3),
+    )
+    decision = Decision(FAIL, "FAIL, 2 in drift, performance pending", (*found, *summaries("19 of 24 drift scores are below their limits."), WAITING), LIMITS)
+    return replace(_base(), drift=drift(psi), performance=pending(), decision=decision)
+
+
+def stopped_night() -> AuditResult:
+    """(3) Two critical checks failed: nothing after them was computed."""
+    bad = (
+        check("expect_column_values_to_be_between(score)", "score", Severity.CRITICAL, FAIL, "31 of 727 values of score are outside 0 to 1.", 31),
+        check("expect_column_values_to_be_unique(visit_id)", "visit_id", Severity.CRITICAL, FAIL, "14 of 727 values of visit_id are repeated.", 14),
+        check("expect_column_values_to_be_in_set(plan)", "plan", Severity.WARNING, FAIL, "5 of 727 values of plan are outside the declared set.", 5),
+        check("expect_column_mean_to_be_between(age)", "age", Severity.WARNING, NONE, "The expectation raised: column age has no mean.", None),
+    )
+    found = tuple(
+        finding(
+            Stage.VALIDATION, c.name, WARN if c.outcome is FAIL and c.severity is Severity.WARNING else c.outcome, c.reason,
+            column=c.column, severity=c.severity, value=c.unexpected_share,
+            conclusion="stopped" if c.severity is Severity.CRITICAL else None,
+        )
+        for c in bad
+    )  # fmt: skip
+    decision = Decision(FAIL, "FAIL, stopped, 2 in validation", (*found, *summaries()[:3]), LIMITS)
+    return replace(_base(), validation=validation(*bad), drift=None, performance=None, explanation=None, decision=decision)
+
+
+def missing_night() -> AuditResult:
+    """(4) The log never came."""
+    reason = (
+        "No prediction log for night 2026-07-01: 'input/log/readmission-2026-07-01.parquet' does not exist. "
+        "Deliver it and run this night again; it is audited as soon as it is there."
+    )
+    fault = finding(Stage.SNAPSHOT, "prediction_log", NONE, reason, n=None, conclusion="missing night")
+    decision = Decision(NONE, "NOT_EVALUATED, missing night, 1 in snapshot", (fault,), LIMITS)
+    return replace(
+        _base(), snapshot=None, profile=(), validation=None, drift=None, performance=None, explanation=None,
+        versions_seen=(), inputs=_base().inputs[3:], decision=decision,
+    )  # fmt: skip
+
+
+def pass_night() -> AuditResult:
+    """(5) PASS, labels not yet due."""
+    psi: dict[str, float | None] = {**PSI, "family_size": 0.0463, "chronic_conditions": 0.0218}
+    decision = Decision(PASS, "PASS, performance pending", (*summaries("All 27 drift scores are below their limits."), WAITING), LIMITS)
+    return replace(_base(), drift=drift(psi), performance=pending(), decision=decision)
+
+
+def history(nights: int = 24) -> tuple[HistoryPoint, ...]:
+    """Earlier nights; one was never audited, one has no numbers."""
+    points = []
+    for back in range(nights, 0, -1):
+        if back == 9:
+            continue
+        night = NIGHT - timedelta(days=back)
+        if back == 5:
+            points.append(HistoryPoint(night, digest(str(night)), NONE, None, None, None))
+            continue
+        psi = 0.05 + 0.03 * math.sin(back) + (0.09 if back in (3, 2, 1) else 0) + (0.9 if back == 15 else 0)
+        verdict = FAIL if psi >= 0.25 else WARN if psi >= 0.1 else PASS
+        metric = None if back < 3 else 0.735 + 0.012 * math.cos(back * 1.7)
+        points.append(HistoryPoint(night, digest(str(night)), verdict, psi, "family_size", metric))
+    return tuple(points)
+
+
+NIGHTS = {"warn": warn_night, "fail": fail_night, "stopped": stopped_night, "missing": missing_night, "pass": pass_night}

@@ -1,0 +1,209 @@
+"""Drawings: positions worked by hand, and nothing leaves the paper whatever the numbers are."""
+
+import re
+from datetime import date, timedelta
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit_pipeline.evidence import plots
+from audit_pipeline.evidence.plots import PsiRow, Scale
+from audit_pipeline.records import Bin, HistoryPoint, Outcome
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+ANY = st.none() | st.floats()  # NaN and infinity as well: a drawing must survive what should not be there
+OUTCOME = st.none() | st.sampled_from(Outcome)
+LIMIT = st.none() | st.floats(min_value=0, allow_nan=False, allow_infinity=False)
+
+
+def marks(svg: str) -> list[tuple[float, float]]:
+    """Every point a drawing puts ink on, after checking that it is well formed and every number is a number."""
+    points = []
+    for e in ElementTree.fromstring(svg).iter():
+        a = {k: float(v) for k, v in e.attrib.items() if k in ("x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r")}
+        if e.tag == "line":
+            points += [(a["x1"], a["y1"]), (a["x2"], a["y2"])]
+        elif e.tag == "circle":
+            points += [(a["cx"] - a["r"], a["cy"] - a["r"]), (a["cx"] + a["r"], a["cy"] + a["r"])]
+        elif e.tag == "rect":
+            width, height = float(e.attrib["width"]), float(e.attrib["height"])
+            assert width >= 0
+            assert height >= 0
+            points += [(a["x"], a["y"]), (a["x"] + width, a["y"] + height)]
+        elif e.tag in ("polygon", "polyline"):
+            points += [tuple(map(float, p.split(","))) for p in e.attrib["points"].split()]
+        elif e.tag == "text":
+            label = e.text or list(e)[-1].tail or ""
+            width = (6.4 if "tick" in e.attrib["class"] else 6.9) * len(label)
+            anchor = 1.0 if "end" in e.attrib["class"] else 0.5 if "mid" in e.attrib["class"] else 0.0
+            points += [(a["x"] - anchor * width, a["y"] - 9), (a["x"] + (1 - anchor) * width, a["y"] + 2)]
+    return points
+
+
+def assert_inside(svg: str) -> None:
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert box is not None
+    width, height = float(box[1]), float(box[2])
+    for x, y in marks(svg):
+        assert -0.1 <= x <= width + 0.1, (x, svg)
+        assert -0.1 <= y <= height + 0.1, (y, svg)
+
+
+def circle_x(svg: str, cls: str) -> list[float]:
+    return [float(e.attrib["cx"]) for e in ElementTree.fromstring(svg).iter("circle") if cls in e.attrib["class"]]
+
+
+def test_scale_maps_ends_and_middle():
+    axis = Scale(0.0, 0.5, 190, 810)
+    # 0.25 is half of 0.5: 190 + 620 / 2 = 500; 0.1 is a fifth: 190 + 124 = 314
+    assert (axis.at(0), axis.at(0.25), axis.at(0.1), axis.at(0.5)) == (190, 500, pytest.approx(314), 810)
+    assert axis.at(-3) == 190  # outside: at the end
+    assert axis.at(3) == 810
+    assert Scale(1e308, -1e308, 0, 10).at(0) == 5.0  # no length: the middle
+    assert Scale(-1.7e308, 1.7e308, 0, 10).at(0) == 5.0  # the difference would overflow
+
+
+def test_scale_may_run_upwards():
+    # pixel 128 is the foot, 58 the head: a value of a quarter stands 70 / 4 = 17.5 above the foot
+    assert Scale(0, 1, 128, 58).at(0.25) == 110.5
+
+
+@given(FINITE, FINITE, FINITE, FINITE)
+def test_scale_keeps_order_and_bounds(lo, hi, a, b):
+    axis = Scale(lo, hi, 20, 80)
+    assert 20 <= axis.at(a) <= 80
+    if a <= b:
+        assert axis.at(a) <= axis.at(b)
+
+
+def test_ticks_are_round():
+    # 0 to 0.5 in about five: step 0.1; 0.7 to 0.76 in about three: raw step 0.02
+    assert plots.ticks(0, 0.5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert plots.ticks(0.7, 0.76, about=3) == pytest.approx([0.7, 0.72, 0.74, 0.76])
+
+
+@given(FINITE, FINITE, st.integers(1, 10))
+def test_ticks_are_few_and_rise(lo, hi, about):
+    found = plots.ticks(min(lo, hi), max(lo, hi), about=about)
+    assert 0 < len(found) <= 50 or lo == hi or not found
+    assert all(a < b for a, b in pairwise(found))
+
+
+def test_psi_plot_puts_marks_and_limits_where_the_numbers_are():
+    rows = [PsiRow("income", 3.1, Outcome.FAIL, 0.1), PsiRow("age", 0.05, Outcome.PASS, 0.1)]
+    svg = plots.psi_plot(rows, warn=0.1, fail=0.25)
+    # axis 0 to 2 * 0.25 = 0.5 on 190 to 810: 0.05 at 190 + 62 = 252, warn 0.1 at 314, fail 0.25 at 500
+    assert circle_x(svg, "m-pass") == [252]
+    limits = [e.attrib for e in ElementTree.fromstring(svg).iter("line") if "limit-" in e.attrib["class"]]
+    assert [(e["class"], float(e["x1"])) for e in limits] == [("limit limit-warn", 314), ("limit limit-fail", 500)]
+    assert "beyond the axis: 3.10" in svg  # 3.1 is not on the axis: an arrow with the number
+    assert ">3.10</text>" in svg
+
+
+def test_a_column_limit_of_its_own_is_drawn_on_its_line_only():
+    rows = [PsiRow("a", 0.3, Outcome.PASS, 0.4), PsiRow("b", 0.05, Outcome.PASS, 0.1)]
+    svg = plots.psi_plot(rows, warn=0.1, fail=0.25)
+    own = [e for e in ElementTree.fromstring(svg).iter("line") if e.attrib["class"] == "ownlimit"]
+    # 0.4 on 0 to 0.5: 190 + 0.8 * 620 = 686; first line is at 44 + 12 = 56
+    assert [(float(e.attrib["x1"]), float(e.attrib["y1"])) for e in own] == [(686, 47)]
+
+
+def test_what_was_not_evaluated_is_an_open_diamond_and_never_a_zero():
+    svg = plots.psi_plot([PsiRow("a", None, Outcome.NOT_EVALUATED, 0.1)], warn=0.1, fail=None)
+    assert "not evaluated</text>" in svg
+    assert 'class="stem"' not in svg
+    assert not circle_x(svg, "m-")
+
+
+def test_each_outcome_has_a_shape_of_its_own():
+    drawn = {o: plots.mark(o, 8, 8, 7) for o in (*Outcome, None)}
+    shapes = {o: (e.split()[0], re.sub(r'class="[^"]*"', "", e)) for o, e in drawn.items()}
+    assert len(set(shapes.values())) == 5  # without colour and class they still differ
+
+
+def test_paired_bars_are_as_long_as_their_shares():
+    svg = plots.paired_bars([Bin("low", 0.2, 0.4), Bin("high", 0.8, 0.6)], column="age")
+    bars = [e for e in ElementTree.fromstring(svg).iter("rect")]
+    # 0.8 is the longest: 460 - 140 - 128 = 192 px; so 0.2 is 48, 0.4 is 96, 0.6 is 144
+    assert [float(e.attrib["width"]) for e in bars] == [48, 96, 192, 144]
+
+
+def test_interval_draws_dot_whisker_reference_and_limits():
+    svg = plots.interval(0.7, 0.65, 0.75, domain=(0.5, 0.9), reference=0.8, warn=0.6, fail=0.1, label="AUC")
+    # 8 to 212 px for 0.5 to 0.9: 510 px per 1.0; 0.7 at 110, 0.65 at 84.5, 0.75 at 135.5, 0.8 at 161, 0.6 at 59
+    lines = {e.attrib["class"]: e.attrib for e in ElementTree.fromstring(svg).iter("line")}
+    assert circle_x(svg, "dot") == [110]
+    assert 'class="whisker" x1="84.5" y1="12" x2="135.5"' in svg
+    assert float(lines["refline"]["x1"]) == 161
+    assert float(lines["limit limit-warn"]["x1"]) == 59
+    assert "limit limit-fail" not in lines  # off the axis: not drawn at a false place
+
+
+def point(day: int, psi: float | None, metric: float | None, verdict: Outcome = Outcome.PASS) -> HistoryPoint:
+    return HistoryPoint(date(2026, 7, 1) + timedelta(days=day), "ab", verdict, psi, "age", metric)
+
+
+def test_trend_follows_the_calendar_and_breaks_where_a_number_is_missing():
+    points = [point(0, 0.1, 0.7), point(1, 0.1, None), point(3, 0.1, 0.8), point(4, 0.1, 0.8)]
+    svg = plots.trend(points, metric="AUC", warn=0.1, fail=0.25)
+    runs = [e.attrib["points"].split() for e in ElementTree.fromstring(svg).iter("polyline")]
+    # 140 to 816 px for four days: 169 per day; day 2 is missing, so day 3 stands at 140 + 507 = 647
+    assert [float(p.split(",")[0]) for p in runs[0]] == [140, 309, 647, 816]
+    assert [float(p.split(",")[0]) for p in runs[1]] == [647, 816]  # AUC: the line begins anew after the gap
+    assert "2026-07-02: AUC not evaluated" in svg
+
+
+def test_text_of_others_is_escaped():
+    hostile = "<script>alert('x')</script>&\""
+    for svg in (
+        plots.psi_plot([PsiRow(hostile, 0.1, None, None)], warn=None, fail=None),
+        plots.paired_bars([Bin(hostile, 0.5, 0.5)], column=hostile),
+        plots.interval(1, None, None, domain=(0, 1), label=hostile),
+        plots.trend([point(0, 0.1, 0.7)], metric=hostile),
+    ):
+        assert "<script" not in svg
+        ElementTree.fromstring(svg)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.builds(PsiRow, st.text(st.characters(categories=("L", "N", "P")), max_size=80), ANY, OUTCOME, ANY), max_size=6), LIMIT, LIMIT)
+def test_psi_plot_stays_on_the_paper(rows, warn, fail):
+    assert_inside(plots.psi_plot(rows, warn=warn, fail=fail))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=16))
+def test_paired_bars_stay_on_the_paper(shares):
+    assert_inside(plots.paired_bars([Bin("from 1,000,000.5 to 2,000,000.5", a, b) for a, b in shares], column="x"))
+
+
+@settings(max_examples=60)
+@given(ANY, ANY, ANY, st.lists(FINITE, min_size=1, max_size=3), ANY, LIMIT, LIMIT)
+def test_interval_stays_on_the_paper(value, lo, hi, others, reference, warn, fail):
+    domain = plots.padded(others)
+    assert_inside(
+        plots.interval(value, lo, hi, domain=domain, reference=reference, warn=warn, fail=fail, label="x")
+    )
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(ANY, ANY, st.sampled_from(Outcome)), min_size=1, max_size=30), LIMIT, LIMIT)
+def test_trend_stays_on_the_paper(values, warn, fail):
+    points = [point(i, psi, metric, verdict) for i, (psi, metric, verdict) in enumerate(values)]
+    assert_inside(plots.trend(points, metric="RMSE", warn=warn, fail=fail))
+
+
+@given(st.lists(FINITE, min_size=1))
+def test_padded_holds_all(values):
+    lo, hi = plots.padded(values)
+    assert all(lo <= v <= hi for v in values if abs(v) <= 1e308)
+    assert lo < hi
+
+
+def test_fit_cuts_the_middle_of_a_long_name():
+    # 70 px hold int(70 / 6.9) = 10 characters: 5 of the head, the sign, 4 of the tail
+    assert plots.fit("income_of_household", 70) == "incom…hold"
+    assert plots.fit("income", 70) == "income"
