@@ -127,7 +127,6 @@ class _Night:
             overdue=self._gathered.labels_overdue,
             threads=self._limits.threads,
             memory=self._limits.memory,
-            seed=self._project.config.seed,
         )
         self._watch.outcome(Outcome.PASS if performance.metrics else Outcome.NOT_EVALUATED)
         return performance

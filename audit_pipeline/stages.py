@@ -2,10 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from audit_pipeline.errors import AuditError
-from audit_pipeline.records import Outcome, Stage, StageRun
+from audit_pipeline.records import Outcome, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """When a stage ran and how it ended; outcome None means that it crashed."""
+
+    stage: Stage
+    started: datetime
+    ended: datetime
+    outcome: Outcome | None
+    error: str | None  # our own sentence, no row values
 
 
 class Stopwatch:

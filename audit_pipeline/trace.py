@@ -14,11 +14,10 @@ from audit_pipeline.records import (
     FileRef,
     RunContext,
     Stage,
-    StageRun,
     StageTrace,
     Trace,
 )
-from audit_pipeline.stages import Stopwatch
+from audit_pipeline.stages import StageRun, Stopwatch
 
 
 def trace_of(
@@ -89,7 +88,7 @@ class _Nodes:
             Stage.SNAPSHOT: [snapshot],
             Stage.AUDIT: self._evidence(),
         }
-        written = outputs.get(stage, [self._measured(stage)])
+        written = outputs[stage] if stage in outputs else [self._measured(stage)]
         return [d for d in inputs[stage] if d], [d for d in written if d]
 
     def _log(self) -> Dataset:

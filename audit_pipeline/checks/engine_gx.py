@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 import duckdb
 import great_expectations as gx
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -218,6 +219,12 @@ class NotMatchRegexList(ColumnMapMetricProvider):
         return sa.not_(_any_or_all([_matches_sql(column, regex) for regex in regex_list], "any"))
 
 
+def _check_finite(infinite: object) -> None:
+    """Refuse to interpolate to infinity: the engines disagree on the result."""
+    if infinite:
+        raise ValueError("infinite values have no interpolated quantiles")
+
+
 class Quantiles(ColumnAggregateMetricProvider):
     """Linear interpolation on both engines (Hyndman and Fan, type 7); the package takes neighbours, unequal ones."""
 
@@ -226,6 +233,7 @@ class Quantiles(ColumnAggregateMetricProvider):
 
     @column_aggregate_value(engine=NightPandas)
     def _night_pandas(cls, column: Any, quantiles: Any, **_: Any) -> Any:
+        _check_finite(np.isinf(column.astype(float)).any())
         return column.astype(float).quantile(quantiles, interpolation="linear").tolist()
 
     @metric_value(engine=NightDuckDB)
@@ -235,7 +243,10 @@ class Quantiles(ColumnAggregateMetricProvider):
         )
         column = sa.cast(sa.column(accessor["column"]), sa.Double)
         shares = [sa.func.quantile_cont(column, float(q)) for q in metric_value_kwargs["quantiles"]]
-        return list(execution_engine.execute_query(sa.select(*shares).select_from(selectable)).fetchone())
+        infinite = sa.func.bool_or(sa.func.isinf(column))
+        found = execution_engine.execute_query(sa.select(infinite, *shares).select_from(selectable)).fetchone()
+        _check_finite(found[0])
+        return list(found[1:])
 
 
 class Sum(ColumnAggregateMetricProvider):

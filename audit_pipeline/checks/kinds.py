@@ -38,6 +38,7 @@ class Kind:
     reads: Reads = "any"  # column types it makes sense for; alike: several columns of one family
     counts: Literal["values", "aggregate", "table"] = "values"  # what it looks at
     score: Score | None = None  # the quality score its unexpected values enter
+    base: Literal["present", "rows"] = "present"  # what the n of an aggregate counts
     shows: Shows = "nothing"  # what of its observed value is an aggregate
     only: Literal["pandas", "duckdb"] | None = None  # the one engine that has it
     refused: str | None = None  # why a suite may not ask for it
@@ -98,7 +99,7 @@ KINDS: dict[str, Kind] = {
     "expect_column_max_to_be_between": _aggregate("nothing", "ordered"),
     "expect_column_min_to_be_between": _aggregate("nothing", "ordered"),
     "expect_column_kl_divergence_to_be_less_than": _aggregate("number"),
-    "expect_column_proportion_of_non_null_values_to_be_between": _aggregate("number"),
+    "expect_column_proportion_of_non_null_values_to_be_between": Kind(counts="aggregate", base="rows", shows="number"),
     "expect_column_proportion_of_unique_values_to_be_between": _aggregate("number"),
     "expect_column_unique_value_count_to_be_between": _aggregate("number"),
     "expect_column_most_common_value_to_be_in_set": _aggregate("declared"),

@@ -5,6 +5,7 @@ row's value and is not; of distinct values only those that the owner declared in
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -25,7 +26,8 @@ def names(expectations: Sequence[ExpectationConfig]) -> list[str]:
         listed = entry.kwargs.get("column_list")
         columns = [entry.kwargs.get(key) for key in ("column", "column_A", "column_B")]
         columns += list(listed) if isinstance(listed, list | tuple) else []
-        plain.append(f"{entry.type}({', '.join(str(column) for column in columns if column is not None)})")
+        listed_names = ", ".join(str(column) for column in columns if column is not None)
+        plain.append(f"{entry.type}({listed_names})" if listed_names else entry.type)
     total, seen, unique = Counter(plain), Counter[str](), []
     for name in plain:
         seen[name] += 1
@@ -72,6 +74,8 @@ def read(entry: ExpectationConfig, name: str, answer: "Answer", *, n: int | None
         observed = _observed(kind, answer.result, entry.kwargs, n)
     if not n and kind.counts != "table":
         return not_evaluated(entry, name, "There is no value to look at: every one is missing, or no row is meant.")
+    if _no_number(kind, answer.result):
+        return not_evaluated(entry, name, "There is no such number: too few values, or infinite ones among them.")
     return CheckResult(
         name=name,
         expectation=entry.type,
@@ -124,7 +128,7 @@ def _observed(kind: Kind, result: Mapping[str, Any], kwargs: Mapping[str, Any], 
             (result.get("unexpected_count"), "not in the set"),
             (result.get("missing_count"), "of the set not seen"),
         )
-        return "; ".join(f"{int(count)} distinct values {what}" for count, what in parts if count is not None)
+        return "; ".join(f"distinct values {what}: {int(count)}" for count, what in parts if count is not None)
     if kind.shows == "columns":
         found = (result.get("details") or {}).get("mismatched") or {}
         return _mismatched(found) if isinstance(found, Mapping) else None
@@ -140,6 +144,15 @@ def _observed(kind: Kind, result: Mapping[str, Any], kwargs: Mapping[str, Any], 
         pairs = zip(value["quantiles"], value["values"], strict=True)
         return ", ".join(f"p{100 * q:g} {number(v)}" for q, v in pairs if 0.01 <= q <= 0.99 and v is not None) or None
     return number(value)
+
+
+def _no_number(kind: Kind, result: Mapping[str, Any]) -> bool:
+    """Whether a number that the expectation compares does not exist: Great Expectations calls that a failure."""
+    value = result.get("observed_value")
+    if kind.shows not in ("number", "quantiles"):
+        return False
+    numbers = value.get("values") if isinstance(value, Mapping) else [value]
+    return not numbers or any(one is None or math.isnan(one) for one in numbers)
 
 
 def _mismatched(found: Mapping[str, Iterable[Any]]) -> str:

@@ -135,5 +135,6 @@ def _result(entry: _Entry, answers: "Mapping[str, Answer]", broken: str | None, 
     if entry.kind.counts == "aggregate":
         probe = answers.get(f"n of {entry.name}")
         counted = probe.result if probe is not None and probe.success is not None else None
-        n = counted["element_count"] - counted["unexpected_count"] if counted else None
+        missing = counted["unexpected_count"] if counted and entry.kind.base == "present" else 0
+        n = counted["element_count"] - missing if counted else None
     return read(entry.config, entry.name, answer, n=n)

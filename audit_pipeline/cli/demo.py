@@ -1,4 +1,4 @@
-"""`demo`: build the replay's inputs, audit its nights, and hold the verdicts against the incidents that were injected."""
+"""`demo`: build the replay's inputs, audit its nights, hold the verdicts against the injected incidents."""
 
 from typing import Any
 

@@ -49,7 +49,7 @@ def _walk(context: typer.Context, way: str, node: str, as_of: datetime | None, d
     with published(own.layout) as connection:
         graph = walk(connection, lineage.resolve(connection, node), as_of=as_of, depth=depth)
     if as_json:
-        print_json(lineage.as_dict(graph))
+        print_json(graph.as_dict())
     else:
         out.print(lineage.tree(graph), markup=False)
 

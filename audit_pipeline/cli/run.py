@@ -81,7 +81,8 @@ def _audit(own: Context, due: list[Any], outcome: dict[str, Any]) -> None:
             for model in done.models:
                 if model in done.crashed:
                     progress.done(model, done.night, "CRASHED")
-                    outcome["crashed"].append({"model_id": model, "night": str(done.night), "run_id": done.run_id})
+                    crash = {"model_id": model, "night": str(done.night), "run_id": done.run_id}
+                    outcome["crashed"].append(crash | {"reason": done.crashed[model]})
                     continue
                 entry = store.head(model, done.night)
                 if entry is not None:
@@ -147,7 +148,9 @@ def _show(outcome: dict[str, Any]) -> None:
         rows = [(x["model_id"], x["night"], verdict(x["verdict"]), x["conclusion"]) for x in lines]
         table(("model", "night", "verdict", "why"), rows)
     for crash in outcome["crashed"]:
-        error(f"{crash['model_id']} {crash['night']} crashed: see run {crash['run_id']} in the Dagster UI.")
+        error(
+            f"{crash['model_id']} {crash['night']} crashed: {crash['reason']} (run {crash['run_id']} in the Dagster UI)"
+        )
     for text in outcome["undelivered"]:
         error(text)
     bad = [x for x in lines if x["verdict"] in ("FAIL", "NOT_EVALUATED")] or lines

@@ -17,7 +17,8 @@ PARTS = {
     "WHERE record = ? ORDER BY slice, metric",
     "drift": 'SELECT "column", method, score, threshold, p, adjusted_p, n, n_reference, reason FROM audit.drift '
     "WHERE record = ? AND engine = 'exact' AND method = 'psi' ORDER BY score DESC NULLS FIRST",
-    "importance": "SELECT rank, feature, value, lo, hi, tied, direction FROM audit.importance WHERE record = ? ORDER BY rank",
+    "importance": "SELECT rank, feature, value, lo, hi, tied, direction FROM audit.importance "
+    "WHERE record = ? ORDER BY rank",
     "files": "SELECT role, path, sha256, bytes FROM audit.artifact WHERE record = ? ORDER BY role, path",
 }
 

@@ -69,9 +69,7 @@ def load_project(root: Path) -> Project:
     models: dict[str, AuditedModel] = {}
     files = sorted((root / "models").glob("*.y*ml"))
     if not files:
-        faults.append(
-            Fault("models/", "", "holds no model file; `audit-pipeline init DIR --from LOG` proposes one")
-        )
+        faults.append(Fault("models/", "", "holds no model file; `audit-pipeline init DIR --from LOG` proposes one"))
     for file in files:
         audited = _model(file, root, project, faults)
         if audited:
@@ -112,9 +110,7 @@ def _suite_faults(suite: SuiteConfig, config: ModelConfig, file: str) -> list[Fa
     """Hold a suite against the official types and the model's columns."""
     faults: list[Fault] = []
     if suite.model_id != config.model_id:
-        faults.append(
-            Fault(file, "model_id", f"is '{suite.model_id}', the model file says '{config.model_id}'")
-        )
+        faults.append(Fault(file, "model_id", f"is '{suite.model_id}', the model file says '{config.model_id}'"))
     known = expectation_types()
     for i, entry in enumerate(suite.expectations):
         key = f"expectations[{i}]"
@@ -123,6 +119,7 @@ def _suite_faults(suite: SuiteConfig, config: ModelConfig, file: str) -> list[Fa
             faults.append(Fault(file, f"{key}.type", text))
             continue
         arguments = known[entry.type]
+        faults.extend(Fault(file, f"{key}.type", f"{entry.type} {reason}") for reason in arguments.get("refused", ()))
         for argument in entry.kwargs:
             if argument not in arguments["all"]:
                 hint = did_you_mean(argument, arguments["all"])
@@ -158,7 +155,10 @@ def _column_faults(kwargs: dict[str, Any], config: ModelConfig, file: str, key: 
 
 @cache
 def expectation_types() -> dict[str, dict[str, list[str]]]:
-    """Return official expectation types with their arguments; written by `checks/catalogue.py`."""
+    """Return official expectation types: `all` and `required` arguments, and why one is `refused`.
+
+    Written by `checks/catalogue.py`.
+    """
     text = (resources.files("audit_pipeline.config") / "expectation_types.json").read_text(encoding="utf-8")
     types: dict[str, dict[str, list[str]]] = json.loads(text)
     return types
@@ -173,9 +173,7 @@ class _UniqueKeys(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' is given twice", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is given twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 

@@ -31,15 +31,11 @@ SUFFIX: dict[str, Format] = {
 class Source(Strict):
     """A file per night (`path` with `{night}`), one plain file, or a table of a DuckDB file."""
 
-    path: str | None = Field(
-        default=None, description="file, relative to the project; `{night}` stands for YYYY-MM-DD"
-    )
+    path: str | None = Field(default=None, description="file, relative to the project; `{night}` stands for YYYY-MM-DD")
     format: Format | None = Field(default=None, description="taken from the suffix when absent")
     database: str | None = Field(default=None, description="DuckDB file, relative to the project")
     table: str | None = Field(default=None, description="schema.table in that file")
-    night_column: str | None = Field(
-        default=None, description="DATE column of the table that names the night"
-    )
+    night_column: str | None = Field(default=None, description="DATE column of the table that names the night")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -105,9 +101,7 @@ class Reference(Source):
     """What the night is compared with: a file or table, or a window of earlier nights."""
 
     window: Window | None = Field(default=None, description="use the newest audited nights before this one")
-    label: str | None = Field(
-        default=None, description="column of the outcome in the reference file, if it has one"
-    )
+    label: str | None = Field(default=None, description="column of the outcome in the reference file, if it has one")
 
     def _fault(self) -> str | None:
         if self.window is None:
@@ -142,9 +136,7 @@ class ModelConfig(Strict):
 
     schema_version: Literal[1]
     model_id: Name
-    version: str = Field(
-        description="version in production; a `model_version` column overrides it row by row"
-    )
+    version: str = Field(description="version in production; a `model_version` column overrides it row by row")
     description: str = ""
     owner: Name = Field(description="key of `owners` in project.yaml")
     domain: Name = Field(description="business domain: the group in the Dagster UI")
@@ -166,9 +158,7 @@ class ModelConfig(Strict):
         for role in ONCE:
             names = [name for name, column in columns.items() if column.role == role]
             if len(names) > 1:
-                raise ValueError(
-                    f"role {role} is given to {len(names)} columns ({', '.join(names)}); one may have it"
-                )
+                raise ValueError(f"role {role} is given to {len(names)} columns ({', '.join(names)}); one may have it")
         if not any(column.role == "row_id" for column in columns.values()):
             raise ValueError("no column has `role: row_id`: name the column that is unique per prediction")
         return columns
@@ -179,9 +169,7 @@ class ModelConfig(Strict):
         if self.by_role(needed) is None:
             raise ValueError(f"a {self.task} model needs a column with `role: {needed}`")
         if self.reference.label and self.reference.label in self.columns:
-            raise ValueError(
-                f"the reference's label '{self.reference.label}' must not be a column of the log"
-            )
+            raise ValueError(f"the reference's label '{self.reference.label}' must not be a column of the log")
         for name in self.policy.drift.columns:
             if name not in self.columns:
                 raise ValueError(f"policy.drift.columns names '{name}', which is not in `columns`")

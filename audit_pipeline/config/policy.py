@@ -52,12 +52,8 @@ class DriftPolicy(Strict):
     new_category_share: Limit = Field(
         default=Limit(warn=0.01, fail=0.1), description="rows in categories the reference lacks"
     )
-    prediction_psi: Limit = Field(
-        default=Limit(warn=0.1, fail=0.25), description="PSI of score or prediction"
-    )
-    bins: Annotated[int, Field(ge=2, le=100)] = Field(
-        default=10, description="reference-quantile bins of the PSI"
-    )
+    prediction_psi: Limit = Field(default=Limit(warn=0.1, fail=0.25), description="PSI of score or prediction")
+    bins: Annotated[int, Field(ge=2, le=100)] = Field(default=10, description="reference-quantile bins of the PSI")
     min_rows: Annotated[int, Field(ge=11)] = Field(
         default=200, description="below this many non-missing values on either side: NOT_EVALUATED"
     )

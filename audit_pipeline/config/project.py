@@ -10,9 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from audit_pipeline.config.base import Strict
 from audit_pipeline.config.model import Name
 
-Reference = Annotated[
-    str, Field(pattern=r"^(file:.+|env:[A-Z_][A-Z0-9_]*)$")
-]  # where a secret is, never itself
+Reference = Annotated[str, Field(pattern=r"^(file:.+|env:[A-Z_][A-Z0-9_]*)$")]  # where a secret is, never itself
 
 
 class Nights(Strict):
@@ -58,9 +56,7 @@ class Limits(Strict):
         default=2_000, description="rows of the recorded sample that is explained"
     )
     threads: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="DuckDB threads per audit")
-    memory: Annotated[str, Field(pattern=r"^\d+(MB|GB)$")] = Field(
-        default="1GB", description="DuckDB memory per audit"
-    )
+    memory: Annotated[str, Field(pattern=r"^\d+(MB|GB)$")] = Field(default="1GB", description="DuckDB memory per audit")
 
 
 class Keys(Strict):

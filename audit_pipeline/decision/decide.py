@@ -64,9 +64,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
 def _conclusion(verdict: Outcome, findings: tuple[Finding, ...]) -> str:
     """Say the verdict with what qualifies it: stopped, pending, what decided."""
     words = [str(verdict)]
-    words += sorted(
-        {f.conclusion for f in findings if f.conclusion in ("missing night", "empty night", "stopped")}
-    )
+    words += sorted({f.conclusion for f in findings if f.conclusion in ("missing night", "empty night", "stopped")})
     deciding = Counter(f.stage for f in findings if f.counts and f.outcome is verdict)
     if verdict is not Outcome.PASS:
         words.append(" and ".join(f"{n} in {stage}" for stage, n in deciding.items()))
@@ -226,13 +224,9 @@ def _performance(model: ModelConfig, performance: Performance | None) -> Iterato
         metric = overall.get(name)
         if metric is None or metric.value is None:
             why = metric.reason if metric else f"no such metric is computed for a {model.task} model"
-            yield _floor_finding(
-                Stage.PERFORMANCE, name, None, floor, metric.n if metric else 0, f"{name}: {why}"
-            )
+            yield _floor_finding(Stage.PERFORMANCE, name, None, floor, metric.n if metric else 0, f"{name}: {why}")
             continue
-        interval = (
-            "" if metric.lo is None else f" (95 % interval {_number(metric.lo)} to {_number(metric.hi)})"
-        )
+        interval = "" if metric.lo is None else f" (95 % interval {_number(metric.lo)} to {_number(metric.hi)})"
         reason = f"{name} is {_number(metric.value)}{interval} over {metric.n:,} labelled rows."
         finding = _floor_finding(Stage.PERFORMANCE, name, metric.value, floor, metric.n, reason)
         if finding.outcome is Outcome.PASS:
@@ -312,9 +306,7 @@ def _explanation(model: ModelConfig, explanation: Explanation | None) -> Iterato
         )
 
 
-def _floor_finding(
-    stage: Stage, name: str, value: float | None, floor: Floor, n: int, reason: str
-) -> Finding:
+def _floor_finding(stage: Stage, name: str, value: float | None, floor: Floor, n: int, reason: str) -> Finding:
     """Hold a metric of quality against its floor; without a value it is NOT_EVALUATED."""
     if value is None:
         outcome, limit = Outcome.NOT_EVALUATED, None

@@ -1,7 +1,8 @@
 """The report of one model-night: one HTML page that needs nothing but itself.
 
 Everything on it comes from the record: `render_report` is a pure function of it, so the same record gives the
-same bytes. The page's policy (CSP) lets it load nothing; its style and its few lines of script are inline and pinned by hash.
+same bytes. The page's policy (CSP) lets it load nothing; its style and its few lines of script are inline and
+pinned by hash.
 """
 
 import base64
@@ -14,33 +15,34 @@ from pathlib import Path, PurePosixPath
 
 import jinja2
 
-from audit_pipeline.evidence import plots, report_text
-from audit_pipeline.evidence.report_view import (
-    MAIN_METRIC,
+from audit_pipeline.evidence import plots, report_text, svg
+from audit_pipeline.evidence.report_findings import (
     absent,
     check_groups,
-    column_rows,
-    effect_domain,
     facts,
     finding_groups,
+    rule_of,
+    stage_steps,
+    why,
+)
+from audit_pipeline.evidence.report_numbers import (
+    MAIN_METRIC,
+    column_rows,
+    effect_domain,
     metric_groups,
     moved_most,
     psi_limits,
     psi_rows,
-    stage_steps,
     tonight,
-    why,
 )
 from audit_pipeline.records import AuditResult, FileRef, HistoryPoint, Outcome, Performance, Stage
 
 NIGHTS = 30  # shown in the trend, newest last
 PLOTTED = 20  # columns in the drift plot
 DISTRIBUTIONS = 6  # worst columns whose distribution is drawn
-LISTED = 150  # rows of a table per column: the page stays small, the record holds all
+LISTED = 60  # rows of a table per column: the page stays small, the record holds all
 # Opens what is folded before printing: a printed page must not hide anything.
-SCRIPT = (
-    "addEventListener('beforeprint',()=>document.querySelectorAll('details').forEach(d=>{d.open=true}))"
-)
+SCRIPT = "addEventListener('beforeprint',()=>document.querySelectorAll('details').forEach(d=>{d.open=true}))"
 
 
 def render_report(
@@ -81,7 +83,7 @@ def render_report(
         script=SCRIPT,
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(SCRIPT),
-        why=why(result.decision),
+        why=why(result),
         steps=stage_steps(result),
         findings=finding_groups(result.decision),
         labels=labels_line(result.performance),
@@ -164,15 +166,14 @@ def _read(name: str) -> str:
 @cache
 def _template() -> jinja2.Template:
     """Compile the page; everything that comes from the record is escaped."""
-    env = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.filters |= {
         "number": report_text.number,
         "share": report_text.share,
         "word": report_text.word,
         "metric": report_text.name_of,
         "size": report_text.size,
+        "signed": report_text.signed,
         "parts": report_text.parts,
         "bound": lambda limit: report_text.bound("", limit),
     }
@@ -181,10 +182,11 @@ def _template() -> jinja2.Template:
         "Stage": Stage,
         "absent": absent,
         "facts": facts,
+        "rule_of": rule_of,
         "count": report_text.count,
         "quantity": report_text.quantity,
-        "suffix": plots.SUFFIX,
-        "mark": plots.mark,
+        "suffix": svg.SUFFIX,
+        "mark": svg.mark,
         "paired_bars": plots.paired_bars,
         "interval": plots.interval,
     }

@@ -39,6 +39,8 @@ def word(outcome: Outcome) -> str:
 
 def name_of(name: str) -> str:
     """Return how a metric or finding is called on the page; a check keeps its name, `type(column)`."""
+    if name.startswith("evidently:"):
+        return f"Evidently {name_of(name.removeprefix('evidently:'))}"
     return WORDS.get(name, name if "(" in name else name.replace("_", " "))
 
 
@@ -67,6 +69,11 @@ def scientific(value: float, *, digits: int) -> str:
     return f"{mantissa.replace('-', MINUS)}{GAP}×{GAP}10{str(int(exponent)).translate(SUPERSCRIPT)}"
 
 
+def signed(value: float) -> str:
+    """Write a correlation: two decimals and always a sign."""
+    return f"{value:+.2f}".replace("-", MINUS) if math.isfinite(value) else "not a finite number"
+
+
 def short(written: str, value: float) -> str:
     """Return `written` if it fits beside a drawing, else the number with three digits and a power of ten."""
     return written if len(written) <= 9 else scientific(value, digits=3)
@@ -92,20 +99,25 @@ def quantity(name: str, value: float) -> str:
 
 
 def against(name: str, value: float, limit: float) -> tuple[str, str]:
-    """Write a value and its limit, with digits added until two different numbers look different."""
+    """Write a value and its limit, with digits added to the value until two different numbers look different."""
+    line = bound(name, limit)
+    if value == limit:
+        return line, line
+    written = ""
     for digits in range(3, 12):
-        if is_share(name):
-            pair = share(value, places=digits - 2), share(limit, places=digits - 2)
-        else:
-            pair = number(value, digits=digits), number(limit, digits=digits)
-        if pair[0] != pair[1] or value == limit:
+        written = share(value, places=digits - 2) if is_share(name) else number(value, digits=digits)
+        if _bare(written) != line:
             break
-    return pair[0], bound(name, limit) if bound(name, limit) != pair[0] else pair[1]
+    return written, line
 
 
 def bound(name: str, limit: float) -> str:
     """Write a limit or an axis number: as the owner wrote it, without zeros at its end."""
-    written = share(limit) if is_share(name) else number(limit, digits=6)
+    return _bare(share(limit, places=4) if is_share(name) else number(limit, digits=6))
+
+
+def _bare(written: str) -> str:
+    """Drop the zeros that end a decimal fraction."""
     digits, gap, unit = written.partition(GAP)
     return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + gap + unit
 

@@ -66,13 +66,9 @@ def verify(
     for entry in wanted:
         problems += _record_problems(store, entry, digests)
     if (model_id or night) and not wanted:
-        problems.append(
-            Problem("log/entries.jsonl", f"no record of {model_id or 'any model'} {night or ''}".strip())
-        )
+        problems.append(Problem("log/entries.jsonl", f"no record of {model_id or 'any model'} {night or ''}".strip()))
     notes = (
-        ["Not protected against rollback: no chain value from outside was given (--since CHAIN)."]
-        if not since
-        else []
+        ["Not protected against rollback: no chain value from outside was given (--since CHAIN)."] if not since else []
     )
     with store.quiet() as quiet:
         if quiet:
@@ -100,9 +96,7 @@ def _chain_problems(entries: list[LogEntry], since: str | None) -> Iterator[Prob
         if entry.index != number:
             yield Problem(where, f"carries index {entry.index}: an entry is missing or was reordered")
         if entry.previous != previous:
-            yield Problem(
-                where, "does not follow the entry before it: an entry is missing, added or reordered"
-            )
+            yield Problem(where, "does not follow the entry before it: an entry is missing, added or reordered")
         if entry.chain != entry.expected_chain():
             yield Problem(where, "its content does not give its chain value: the entry was changed")
         previous = entry.chain

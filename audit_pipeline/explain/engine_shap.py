@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit_pipeline.explain.folding import Sources, trace
-from audit_pipeline.explain.inputs import Floats, Predictor, table
+from audit_pipeline.explain.inputs import Floats, Predictor
 from audit_pipeline.explain.outputs import Margin, margin
+from audit_pipeline.explain.permutation import permutation_shap
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TRANSFORMED_CELLS = 25_000_000  # 200 MB of float64; wider one-hot tables are explained over raw columns
 BACKGROUND = 25  # rows a black box's feature is replaced from
-PERMUTATIONS = 2  # forward and backward each; one is exact for interactions of two features
-PREDICTIONS = 500_000  # upper bound on what a black box is asked; seconds for a fast model
+PERMUTATIONS = 2  # forward and backward each
+PREDICTIONS = 1_000_000  # about what a black box may be asked
 BLACK_BOX_ROWS = (50, 500)  # fewest and most rows explained of a black box
 
 
@@ -142,62 +143,25 @@ def _added_up(
 
 def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribution:
     """Explain any model by permutations of its raw columns, within `PREDICTIONS`."""
-    import shap
-
-    features = len(model.columns)
     rng = np.random.default_rng(seed)
     fewest, most = BLACK_BOX_ROWS
-    affordable = PREDICTIONS // (PERMUTATIONS * (2 * features + 1) * BACKGROUND)
+    affordable = PREDICTIONS // (PERMUTATIONS * 2 * len(model.columns) * BACKGROUND)
     picked = np.sort(rng.permutation(len(frame))[: min(most, max(fewest, affordable))])
     background = np.sort(rng.permutation(len(frame))[:BACKGROUND])
-    coded = _Coded(model, frame.iloc[np.concatenate([picked, background])])
-    state = np.random.get_state()  # SHAP seeds the global generator; leave it as it was
-    try:
-        masker = shap.maskers.Independent(coded.codes[len(picked) :], max_samples=BACKGROUND)
-        explainer = shap.PermutationExplainer(coded.score, masker, seed=seed % 2**32)
-        evaluations = PERMUTATIONS * (2 * features + 1)
-        found = explainer(coded.codes[: len(picked)], max_evals=evaluations, batch_size=evaluations, silent=True)
-    finally:
-        np.random.set_state(state)
-    values = np.asarray(found.values, dtype=np.float64)
-    own = model.score(frame.iloc[picked])
+    rows = frame.iloc[picked]
+    values, base = permutation_shap(model.score, rows, frame.iloc[background], permutations=PERMUTATIONS, seed=seed)
+    own = model.score(rows)
     return Attribution(
         values=values,
         picked=picked,
-        error=_gap(values, found.base_values, own),
+        error=_gap(values, base, own),
         scale=_size(own),
-        method=f"shap.PermutationExplainer ({PERMUTATIONS} permutations, {len(background)} background rows)",
+        method=f"permutation SHAP ({PERMUTATIONS} orders forward and backward, {len(background)} background rows)",
         output="probability" if model.gives_probability else "prediction",
     )
 
 
-class _Coded:
-    """Rows as numbers of the distinct values of each column, which is all that SHAP's maskers can carry.
-
-    Every column is coded, numbers too: the masker takes values within a relative 1e-5 for equal and multiplies by
-    0 to hide one, so large numbers and NaN would go wrong.
-    """
-
-    def __init__(self, model: Predictor, rows: "pd.DataFrame") -> None:
-        import pandas as pd
-
-        self._model = model
-        self._levels = {}
-        codes = []
-        for column in rows.columns:
-            code, levels = pd.factorize(rows[column], use_na_sentinel=False)
-            codes.append(code)
-            self._levels[column] = np.asarray(levels, dtype=rows[column].to_numpy().dtype)
-        self.codes = np.column_stack(codes).astype(np.float64)  # (n, features)
-
-    def score(self, codes: Floats) -> Floats:
-        """Return (m,) the model's output for coded rows."""
-        whole = codes.astype(np.intp)
-        decoded = {name: levels.take(whole[:, i]) for i, (name, levels) in enumerate(self._levels.items())}
-        return self._model.score(table(decoded))
-
-
-def _gap(values: Floats, base: Any, own: Floats) -> float:
+def _gap(values: Floats, base: float, own: Floats) -> float:
     """Return the largest distance between sum + base and the model's own output; NaN when one is not a number."""
     return float(np.max(np.abs(values.sum(axis=1) + base - own)))
 

@@ -67,6 +67,7 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
         raise
     except ExplainError as error:
         return replace(none, reason=str(error))
+    # what follows may fail; the agreement stands, over these n rows
     none = replace(none, n=len(scored.frame), agreement=scored.agreement)
     try:
         with guarded("Explaining the sample", advice=ADVICE), one_thread():

@@ -64,16 +64,18 @@ def margin(last: Any) -> Margin | None:
             if name.endswith("Classifier")
             else Margin("tree", "prediction", _predicted)
         )
-    # splits on categories are not known to TreeExplainer: its sums are wrong and it says nothing
-    if name in BOOSTED and getattr(last, "is_categorical_", None) is None:
-        return _boosted(last, name)
-    return None
+    return _boosted(last, name) if name in BOOSTED else None
 
 
-def _boosted(last: Any, name: str) -> Margin:
-    """Return the scale of a boosted model, which its loss decides."""
+def _boosted(last: Any, name: str) -> Margin | None:
+    """Return the scale of a boosted model, which its loss decides; None for what TreeExplainer gets wrong in silence.
+
+    With SHAP 0.51 that is splits on categories (off by 4 in log-odds) and the start value of the exponential loss.
+    """
+    if getattr(last, "is_categorical_", None) is not None or last.loss == "exponential":
+        return None
     if name.endswith("Classifier"):
-        return Margin("tree", "log-odds" if last.loss == "log_loss" else "raw score", _decision)
+        return Margin("tree", "log-odds", _decision)
     if last.loss in ("poisson", "gamma"):
         return Margin("tree", "log of the expected value", _log_predicted)
     return Margin("tree", "prediction", _predicted)

@@ -6,3 +6,46 @@ Names of nodes: a job is `job:<project>:<model>.<stage>`, a dataset `dataset:<na
 type these: every node has an alias, the shortest end of its name that is unique (`high_utilizer.audit`,
 `snapshots/high_utilizer`), and macros and commands take either.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from audit_pipeline.lineage.events import aborted_events, events_of, run_id
+    from audit_pipeline.lineage.outbox import append
+    from audit_pipeline.lineage.page import graph_page
+    from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
+    from audit_pipeline.lineage.store import create, load, unfinished
+
+_HOMES = {
+    "events": ("aborted_events", "events_of", "run_id"),
+    "outbox": ("append",),
+    "page": ("graph_page",),
+    "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
+    "store": ("create", "load", "unfinished"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Graph",
+    "Node",
+    "aborted_events",
+    "append",
+    "create",
+    "downstream",
+    "events_of",
+    "graph_page",
+    "load",
+    "resolve",
+    "run_id",
+    "tree",
+    "unfinished",
+    "upstream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part when it is first asked for: events need OpenLineage's classes, questions do not."""
+    if name not in _HOME:
+        raise AttributeError(name)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

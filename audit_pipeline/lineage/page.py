@@ -5,6 +5,7 @@ field shows the graph of any night. Template, style and script stand beside this
 """
 
 import json
+import re
 from collections import defaultdict
 from datetime import date, datetime
 from importlib import resources
@@ -36,9 +37,7 @@ KINDS = {
 Rows = list[dict[str, Any]]
 
 
-def graph_page(
-    connection: "DuckDBPyConnection", *, project: str, model: str | None, as_of: date | None = None
-) -> str:
+def graph_page(connection: "DuckDBPyConnection", *, project: str, model: str | None, as_of: date | None = None) -> str:
     """Return the page.
 
     Args:
@@ -59,10 +58,9 @@ def graph_page(
         "/*{{script}}*/": _text("page.js"),
         "{{data}}": _embedded(data),
     }
-    page = _text("page.html")
-    for mark, text in parts.items():  # the data comes last: a name that looks like a mark stays a name
-        page = page.replace(mark, text, 1)
-    return page
+    marks = re.compile("|".join(re.escape(mark) for mark in parts))
+    # One pass: a name that looks like a mark stays a name.
+    return marks.sub(lambda mark: parts[mark[0]], _text("page.html"))
 
 
 def _data(connection: "DuckDBPyConnection", model: str | None, as_of: date | None) -> dict[str, Any]:
@@ -81,8 +79,7 @@ def _data(connection: "DuckDBPyConnection", model: str | None, as_of: date | Non
     return {
         "nodes": [_node(row) for row in nodes.values()],
         "edges": [
-            {"s": e["src"], "t": e["dst"], "from": _iso(e["valid_from"]), "to": _iso(e["valid_to"])}
-            for e in edges
+            {"s": e["src"], "t": e["dst"], "from": _iso(e["valid_from"]), "to": _iso(e["valid_to"])} for e in edges
         ],
         "runs": {node: found for node, found in runs.items() if node in nodes},
         "versions": {node: v for node, v in _versions(connection, at).items() if node in nodes},
@@ -157,28 +154,29 @@ def _runs(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str, Ro
 
 
 def _versions(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str, Rows]:
-    """Return the newest versions of every dataset, newest first."""
+    """Return the versions of every dataset over its newest nights, newest first, each with its first night."""
     rows = _rows(
         connection,
         """with seen as (
-            select i.node, i.version, max(i.row_count) as row_count, max(r.effective) as last_used
+            select i.node, i.version, max(i.row_count) as row_count, r.effective
             from lineage.run_io i join lineage.run r using (run_id)
-            where i.version is not null and ($at is null or r.effective <= $at) group by i.node, i.version)
-        select * from seen qualify row_number() over (partition by node order by last_used desc, version) <= $limit
-        order by node, last_used desc, version""",
+            where i.version is not null and ($at is null or r.effective <= $at)
+            group by i.node, r.effective, i.version)
+        select * from seen qualify row_number() over (partition by node order by effective desc, version) <= $limit
+        order by node, effective, version""",
         at=at,
         limit=RUNS,
     )
     versions: dict[str, Rows] = defaultdict(list)
     for row in rows:
-        versions[row["node"]].append(
-            {"version": row["version"], "rows": row["row_count"], "at": _iso(row["last_used"])}
-        )
+        known = versions[row["node"]]
+        if not known or known[0]["version"] != row["version"]:
+            known.insert(0, {"version": row["version"], "rows": row["row_count"], "since": _iso(row["effective"])})
     return versions
 
 
 def _schemas(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str, Rows]:
-    """Return the columns of every dataset as its newest run saw them; how it was written is told before how it was read."""
+    """Return the columns of every dataset as its newest run saw them; the run that wrote it knows best."""
     rows = _rows(
         connection,
         """with newest as (

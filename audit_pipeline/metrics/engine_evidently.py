@@ -13,7 +13,7 @@ so that none takes another one down.
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -102,8 +102,8 @@ class SafeValueDriftCalculation(SingleValueCalculation[SafeValueDrift]):  # type
         return ValueDriftCalculation.calculate(self, context, current_data, reference_data)
 
     def _render(self, result: Any, options: Any, color_options: Any) -> list[BaseWidgetInfo]:
-        text = f"PSI {result.drift_score:.4f} by Evidently's bins; its threshold here is {self.metric.threshold:g}"
-        return _column_widgets(self.metric.column, [text], self._bars)
+        label = f"{self.metric.column}, by Evidently's own bins; threshold {self.metric.threshold:g}"
+        return _column_widgets(f"psi {result.drift_score:.4f}", label, self._bars)
 
     def display_name(self) -> str:
         """Say whose number it is."""
@@ -127,11 +127,11 @@ class ExactDriftCalculation(SingleValueCalculation[ExactDrift]):  # type: ignore
     def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
         """Show the score with both n; the plot stands with the PSI."""
         found = _of_column(context, "exact", self.metric.column)
-        row = found[found.method == self.metric.method].iloc[0]
+        row = found[found["method"] == self.metric.method].iloc[0]
         result = self.result(float(row.value))
-        text = f"{row.method} {row.value:.4f}, {row.n:,} against {row.n_reference:,}, all rows"
+        label = f"{row.column}, {row.n:,} against {row.n_reference:,}"
         bars = _of_column(context, "distributions", self.metric.column) if row.method == "psi" else None
-        result.widget = _column_widgets(self.metric.column, [text], bars)
+        result.widget = _column_widgets(f"{row.method} {row.value:.4f}", label, bars)
         return result
 
     def display_name(self) -> str:
@@ -157,10 +157,10 @@ class ExactPerformanceCalculation(SingleValueCalculation[ExactPerformance]):  # 
     def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
         """Show the value with its interval and n."""
         found = context.additional_data["performance"].as_dataframe()
-        row = found[(found.name == self.metric.name) & (found.where == self.metric.where)].iloc[0]
+        row = found[(found["name"] == self.metric.name) & (found["where"] == self.metric.where)].iloc[0]
         result = self.result(float(row.value))
-        text = f"{row.value:.4f} (95 % interval {row.lo:.4f} to {row.hi:.4f}), {row.n:,} labelled rows"
-        result.widget = [counter(counters=[CounterData(text, self.display_name())], size=WidgetSize.HALF)]
+        label = f"{row.where}, 95 % interval {row.lo:.4f} to {row.hi:.4f}, {row.n:,} labelled rows"
+        result.widget = _column_widgets(f"{self.metric.name} {row.value:.4f}", label, None)
         return result
 
     def display_name(self) -> str:
@@ -215,6 +215,7 @@ def evidently_report(
     missing = [f"{s.column} ({s.method}): {s.reason}" for s in (*drift.scores, *scores) if s.reason]
     missing += [f"{m.name} ({m.slice}): {m.reason}" for m in (*performance.metrics, *metrics) if m.reason]
     missing += [performance.reason] if performance.reason else []
+    missing += [line for run in runs for line in run.failed]
     intro = _intro(model, night, rows, before.rows, reason)
     folder.mkdir(parents=True, exist_ok=True)
     html = _save_html(folder / "evidently.html", runs, intro, missing)
@@ -247,6 +248,7 @@ class _Run:
     snapshots: tuple[Snapshot, ...] = ()
     scores: tuple[DriftScore, ...] = ()
     metrics: tuple[PerformanceMetric, ...] = ()
+    failed: tuple[str, ...] = ()  # what is in no score or metric of the record, and did not run
 
 
 @dataclass(frozen=True)
@@ -345,7 +347,7 @@ def _threshold(model: ModelConfig, column: str) -> float:
 def _summary_run(current: Dataset, columns: Sequence[str], night: date) -> _Run:
     """Rows, and missing values per column."""
     found = _run([RowCount(), *(MissingValueCount(column=name) for name in columns)], current, None, night)
-    return _Run("Rows and missing values of the night", found.snapshots)
+    return _Run("Rows and missing values of the night", found.snapshots, failed=tuple(found.failed.values()))
 
 
 def _quality_runs(rows: Rows | None, model: ModelConfig, exact: Performance, night: date) -> list[_Run]:
@@ -411,7 +413,8 @@ def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
         "distributions": _bars(drift),
     }
     found = _run(metrics, stub, None, night, tables)
-    return _Run("Exact numbers over all rows, computed outside Evidently", found.snapshots)
+    title = "Exact numbers over all rows, computed outside Evidently"
+    return _Run(title, found.snapshots, failed=tuple(found.failed.values()))
 
 
 def _dataset(data: pd.DataFrame, kinds: Mapping[str, str]) -> Dataset:
@@ -435,9 +438,9 @@ def _of_column(context: Any, name: str, column: str) -> pd.DataFrame:
     return table[table["column"] == column]
 
 
-def _column_widgets(column: str, texts: Iterable[str], bars: pd.DataFrame | None) -> list[BaseWidgetInfo]:
-    """A counter per text, and the column's bars: plain dictionaries, since plotly's figures cost 20 times more."""
-    widgets = [counter(counters=[CounterData(column, text) for text in texts])]
+def _column_widgets(value: str, label: str, bars: pd.DataFrame | None) -> list[BaseWidgetInfo]:
+    """A counter, and the column's bars: plain dictionaries, since plotly's figures cost 20 times more."""
+    widgets = [counter(counters=[CounterData(label, value)], size=WidgetSize.HALF)]
     if bars is None or bars.empty:
         return widgets
     traces = [
@@ -455,17 +458,18 @@ def _column_widgets(column: str, texts: Iterable[str], bars: pd.DataFrame | None
     ]
     layout = {
         "barmode": "group",
-        "height": 280,
+        "margin": {"t": 40},
         "xaxis": {"type": "category"},
         "yaxis": {"tickformat": ".0%", "title": {"text": "share of rows"}},
     }
-    return [*widgets, plotly_data(title="", data=traces, layout=layout)]
+    return [*widgets, plotly_data(title="", data=traces, layout=layout, size=WidgetSize.HALF)]
 
 
 def _intro(model: ModelConfig, night: date, rows: int, reference_rows: int, reason: str | None) -> str:
     """What the report is about and whose numbers it shows."""
     who = reason or "Evidently computed over the rows; the scores of record are the exact ones of the audit"
-    return f"Model {model.model_id}, night {night}: {rows:,} rows against {reference_rows:,}. {who}."
+    head = f"Model {model.model_id}, night {night}: {rows:,} rows against {reference_rows:,} of the reference"
+    return f"{head}. {who[0].upper()}{who[1:]}."
 
 
 def _save_html(path: Path, runs: Sequence[_Run], intro: str, missing: Sequence[str]) -> Path:

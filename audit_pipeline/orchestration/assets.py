@@ -10,6 +10,7 @@ import dagster as dg
 from audit_pipeline import fleet
 from audit_pipeline.config import ModelConfig, Project, load_project
 from audit_pipeline.orchestration.metadata import check_results, materializations
+from audit_pipeline.pipeline import Audited
 from audit_pipeline.records import RunContext, Stage
 
 DEPS: Mapping[Stage, tuple[Stage, ...]] = {
@@ -90,7 +91,7 @@ def audit_assets(project: Project, model: ModelConfig) -> dg.AssetsDefinition:
     return _audit
 
 
-def _run(context: dg.AssetExecutionContext, project: Project, model_id: str) -> fleet.Audited:
+def _run(context: dg.AssetExecutionContext, project: Project, model_id: str) -> Audited:
     """Take the night from the partition and audit it."""
     night = date.fromisoformat(context.partition_key)
     record = context.instance.get_run_record_by_id(context.run_id)

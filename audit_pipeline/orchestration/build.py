@@ -32,7 +32,7 @@ def definitions(project: Project) -> dg.Definitions:
         assets=assets,
         jobs=[job],
         schedules=[schedule],
-        sensors=sensors(project, job),
+        sensors=sensors(project, JOB),
         executor=_executor(),
     )
 

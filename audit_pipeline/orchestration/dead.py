@@ -12,9 +12,12 @@ import psutil
 
 from audit_pipeline import lineage
 from audit_pipeline.config import Project
+from audit_pipeline.fleet import publish_store
+from audit_pipeline.publish import published
 from audit_pipeline.records import RunContext, Stage
 
 OPEN = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+NIGHT_TAG = "dagster/partition"
 REASON = "The process of this run died before it ended."
 
 
@@ -31,33 +34,37 @@ def close_dead_runs(project: Project, instance: dg.DagsterInstance) -> list[str]
 
 
 def reconcile(project: Project, instance: dg.DagsterInstance) -> int:
-    """Give every planned model-night of a failed or cancelled run its terminal events; return how many it lacked."""
+    """Give every stage of every model-night of a failed or cancelled run its terminal event; return how many lacked it.
+
+    Ids and times follow from the run's own log, so that a second pass writes the same bytes and adds nothing.
+    """
     ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    records = [r for r in instance.get_run_records(dg.RunsFilter(statuses=ended)) if NIGHT_TAG in r.dagster_run.tags]
+    known = _ended_in_lineage(project) if records else set()
     written = 0
-    accounted = lineage.model_nights_in(project.layout.outbox)
-    for record in instance.get_run_records(dg.RunsFilter(statuses=ended)):
-        run = record.dagster_run
-        night = run.tags.get("dagster/partition")
-        if night is None:
-            continue
+    for record in records:
+        run = RunContext(record.dagster_run.run_id, record.create_timestamp.astimezone(UTC))
+        night = date.fromisoformat(record.dagster_run.tags[NIGHT_TAG])
+        at = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
         for model_id in _planned_models(instance, run.run_id):
-            if (run.run_id, model_id, night) in accounted or model_id not in project.models:
+            missing = tuple(s for s in Stage if lineage.run_id(run, model_id, night, s) not in known)
+            if model_id not in project.models or not missing:
                 continue
-            context = RunContext(run.run_id, record.create_timestamp.astimezone(UTC))
-            at = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
+            owner = project.models[model_id].config.owner
             events = lineage.aborted_events(
-                context,
-                model_id=model_id,
-                night=date.fromisoformat(night),
-                owner=project.models[model_id].config.owner,
-                project=project.config.name,
-                stages=tuple(Stage),
-                at=at,
-                reason=REASON,
+                run, model_id, night, owner, project.config.name, stages=missing, at=at, reason=REASON
             )
             lineage.append(project.layout.outbox, events)
-            written += 1
+            written += len(missing)
     return written
+
+
+def _ended_in_lineage(project: Project) -> set[str]:
+    """Return the lineage runs that have an end, after loading what the outbox holds."""
+    publish_store(project)
+    with published(project.layout) as connection:
+        rows = connection.execute("SELECT run_id FROM lineage.run WHERE state <> 'RUNNING'").fetchall()
+    return {str(run_id) for (run_id,) in rows}
 
 
 def _planned_models(instance: dg.DagsterInstance, run_id: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from audit_pipeline.config import Project
-from audit_pipeline.fleet import Audited
+from audit_pipeline.pipeline import Audited
 from audit_pipeline.records import AuditResult, CheckResult, Finding, Outcome, Severity, Snapshot, Stage
 
 TIERS = {

@@ -9,6 +9,7 @@ import dagster as dg
 
 from audit_pipeline.config import Project
 from audit_pipeline.due import Due
+from audit_pipeline.errors import AuditError
 from audit_pipeline.orchestration.assets import LISTENER, key
 from audit_pipeline.orchestration.build import JOB, definitions
 from audit_pipeline.records import Stage
@@ -23,7 +24,7 @@ class NightRun:
     run_id: str
     night: date
     models: tuple[str, ...]
-    crashed: tuple[str, ...]  # models whose step failed: no record was made
+    crashed: dict[str, str]  # model whose step failed -> why, in our own words; no record was made
 
 
 def run_due(
@@ -48,5 +49,23 @@ def run_due(
             )
         finally:
             LISTENER.reset(token)
-        crashed = tuple(m for m in models if not result.asset_materializations_for_node(f"audit__{m}"))
+        failed = {e.step_key: e for e in result.get_step_failure_events()}
+        crashed = {m: _why(failed[step]) for m in models if (step := f"audit__{m}") in failed}
         yield NightRun(result.run_id, night, models, crashed)
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    """Return our own sentence when the error is ours, else only its class: a foreign message can hold row values."""
+    error = event.step_failure_data.error
+    cause = error.cause if error is not None and error.cause is not None else error
+    if cause is None:
+        return "it failed without an error"
+    ours = {c.__name__ for c in _tree(AuditError)}
+    name = str(cause.cls_name)
+    return cause.message.partition(": ")[2].strip() if name in ours else f"{name} was raised"
+
+
+def _tree(kind: type[AuditError]) -> Iterator[type[AuditError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _tree(below)

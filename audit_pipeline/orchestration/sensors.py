@@ -26,18 +26,18 @@ RETRY = timedelta(days=1)  # how long an undelivered alert is tried again
 LOGS = ("new", "not there", "log changed", "state lost")
 
 
-def sensors(project: Project, job: dg.UnresolvedAssetJobDefinition) -> list[dg.SensorDefinition]:
+def sensors(project: Project, job: str) -> list[dg.SensorDefinition]:
     """Return the sensors of `project`."""
     root = project.root
     return [_arrivals("arrived_logs", job, root, True), _arrivals("arrived_labels", job, root, False), _deliver(root)]
 
 
-def _arrivals(name: str, job: dg.UnresolvedAssetJobDefinition, root: Path, logs: bool) -> dg.SensorDefinition:
+def _arrivals(name: str, job: str, root: Path, logs: bool) -> dg.SensorDefinition:
     what = "logs that arrived or changed, and nights that did not come" if logs else "labels that came or are overdue"
 
     @dg.sensor(
         name=name,
-        job=job,
+        job_name=job,
         minimum_interval_seconds=EVERY_S,
         description=f"Audits model-nights with {what}.",
         default_status=dg.DefaultSensorStatus.RUNNING,

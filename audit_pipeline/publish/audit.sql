@@ -1,9 +1,9 @@
 -- Tables of the published database. The comment behind a column, and the one above a table, become its COMMENT.
+-- They stand in the schema `main` of a file named audit.duckdb, so that `audit.drift` names a table: DuckDB calls the
+-- catalog after the file, and a schema of the same name would make every name ambiguous (docs/decisions/0001).
 -- Every table is a projection of the evidence store: delete the file, and `audit-pipeline rebuild` brings it back, equal.
-CREATE SCHEMA IF NOT EXISTS audit;
-
 -- One row per evidence record, superseded ones too.
-CREATE TABLE audit.record (
+CREATE TABLE record (
     record VARCHAR,  -- sha256 of the record file: the identity of the evidence
     model_id VARCHAR,  -- model, as named in models/<model_id>.yaml
     night DATE,  -- night of data that was audited
@@ -32,7 +32,7 @@ CREATE TABLE audit.record (
 );
 
 -- One row per model-night: its newest record.
-CREATE TABLE audit.model_night (
+CREATE TABLE model_night (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- newest record
@@ -52,7 +52,7 @@ CREATE TABLE audit.model_night (
 );
 
 -- One row per model version.
-CREATE TABLE audit.model (
+CREATE TABLE model (
     model_id VARCHAR,  -- model
     version VARCHAR,  -- version
     description VARCHAR,  -- what it is for
@@ -65,7 +65,7 @@ CREATE TABLE audit.model (
 );
 
 -- One row per snapshot of a model-night's newest and older records.
-CREATE TABLE audit.snapshot (
+CREATE TABLE snapshot (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record that stands on it
@@ -80,7 +80,7 @@ CREATE TABLE audit.snapshot (
 );
 
 -- One row per column of a snapshot: aggregates over at least 11 values.
-CREATE TABLE audit.column_profile (
+CREATE TABLE column_profile (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -101,7 +101,7 @@ CREATE TABLE audit.column_profile (
 );
 
 -- One row per expectation of the suite: what it came to, aggregates only.
-CREATE TABLE audit.check_result (
+CREATE TABLE check_result (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -120,7 +120,7 @@ CREATE TABLE audit.check_result (
 );
 
 -- One row per data-quality score.
-CREATE TABLE audit.quality (
+CREATE TABLE quality (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -131,7 +131,7 @@ CREATE TABLE audit.quality (
 );
 
 -- One row per column and method: how far it moved from the reference.
-CREATE TABLE audit.drift (
+CREATE TABLE drift (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -152,7 +152,7 @@ CREATE TABLE audit.drift (
 );
 
 -- One row per slice and performance metric.
-CREATE TABLE audit.performance (
+CREATE TABLE performance (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -168,7 +168,7 @@ CREATE TABLE audit.performance (
 );
 
 -- One row per feature: how much it moves the model's output on the recorded sample.
-CREATE TABLE audit.importance (
+CREATE TABLE importance (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -186,7 +186,7 @@ CREATE TABLE audit.importance (
 );
 
 -- One row per finding: everything that is not PASS, and one summary per stage.
-CREATE TABLE audit.finding (
+CREATE TABLE finding (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -204,7 +204,7 @@ CREATE TABLE audit.finding (
 );
 
 -- One row per file a record names.
-CREATE TABLE audit.artifact (
+CREATE TABLE artifact (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record
@@ -216,7 +216,7 @@ CREATE TABLE audit.artifact (
 );
 
 -- One row per log entry.
-CREATE TABLE audit.evidence_log (
+CREATE TABLE evidence_log (
     log_index BIGINT,  -- position, from 0
     time TIMESTAMP,  -- UTC
     kind VARCHAR,  -- record or alert
@@ -228,7 +228,7 @@ CREATE TABLE audit.evidence_log (
 );
 
 -- One row per alert that was due: what was sent to whom, and whether it arrived.
-CREATE TABLE audit.alert (
+CREATE TABLE alert (
     log_index BIGINT,  -- entry of the evidence log
     time TIMESTAMP,  -- UTC
     run_ids VARCHAR[],  -- runs it speaks of

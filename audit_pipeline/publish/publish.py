@@ -82,12 +82,12 @@ def _fill(
         connection.execute("BEGIN")
         if fresh:
             create(connection)
-        row = connection.execute("SELECT coalesce(max(log_index), -1) FROM audit.evidence_log").fetchone()
+        row = connection.execute("SELECT coalesce(max(log_index), -1) FROM evidence_log").fetchone()
         done = int(row[0]) if row else -1
         _project(connection, (e for e in entries if e["index"] > done), read_record)
-        if also is not None:
-            also(connection)
         connection.execute("COMMIT")
+        if also is not None:
+            also(connection)  # in a transaction of its own
         connection.execute("CHECKPOINT build")
         connection.execute("USE memory")
         connection.execute("DETACH build")
@@ -127,29 +127,29 @@ def _insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str
     import pyarrow as pa
 
     for table, batch in rows.items():
-        columns = [name for name, *_ in connection.execute(f"DESCRIBE audit.{table}").fetchall()]
+        columns = [name for name, *_ in connection.execute(f"DESCRIBE {table}").fetchall()]
         arrow = pa.table({name: [row.get(name) for row in batch] for name in columns})
         connection.register("batch", arrow)
-        connection.execute(f"INSERT INTO audit.{table} BY NAME SELECT * FROM batch")
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
         connection.unregister("batch")
     rows.clear()
 
 
 NEWEST = """
-DELETE FROM audit.model_night;
-INSERT INTO audit.model_night BY NAME
+DELETE FROM model_night;
+INSERT INTO model_night BY NAME
 SELECT r.model_id, r.night, r.record, r.result_digest, r.verdict, r.conclusion, r.rows,
        count(f.name) FILTER (f.outcome = 'FAIL') AS failed,
        count(f.name) FILTER (f.outcome = 'WARN') AS warned,
        count(f.name) FILTER (f.outcome = 'NOT_EVALUATED') AS not_evaluated,
        r.maturity, r.owner, r.domain, r.run_id, r.seconds, r.records
-FROM (SELECT *, count(*) OVER (PARTITION BY model_id, night) AS records FROM audit.record
+FROM (SELECT *, count(*) OVER (PARTITION BY model_id, night) AS records FROM record
       QUALIFY row_number() OVER (PARTITION BY model_id, night ORDER BY log_index DESC) = 1) r
-LEFT JOIN audit.finding f ON f.record = r.record AND f.counts
+LEFT JOIN finding f ON f.record = r.record AND f.counts
 GROUP BY ALL;
-DELETE FROM audit.model;
-INSERT INTO audit.model BY NAME
-WITH newest AS (SELECT r.* FROM audit.record r JOIN audit.model_night USING (record)),
+DELETE FROM model;
+INSERT INTO model BY NAME
+WITH newest AS (SELECT r.* FROM record r JOIN model_night USING (record)),
      version AS (SELECT model_id, model_version AS version, min(night) AS valid_from, max(night) AS last
                  FROM newest GROUP BY ALL)
 SELECT v.model_id, v.version, n.description, n.owner, n.domain, n.tier, n.task, v.valid_from,

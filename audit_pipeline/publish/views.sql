@@ -3,17 +3,17 @@
 
 -- The last audited night of every model, worst first.
 -- column record_path: record file below the audit folder
-CREATE OR REPLACE VIEW audit.v_last_night AS
+CREATE OR REPLACE VIEW v_last_night AS
 SELECT model_id, night, verdict, conclusion, rows, failed, warned, not_evaluated, maturity, owner, domain, record,
        'evidence/' || model_id || '/' || night || '/' || record || '.json' AS record_path
-FROM audit.model_night
+FROM model_night
 QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY night DESC) = 1
 ORDER BY list_position(['FAIL', 'NOT_EVALUATED', 'WARN', 'PASS'], verdict), model_id;
 
 -- Findings behind every model-night whose verdict is FAIL or NOT_EVALUATED, newest record only.
-CREATE OR REPLACE VIEW audit.v_failing_models AS
+CREATE OR REPLACE VIEW v_failing_models AS
 SELECT m.model_id, m.night, m.verdict, f.stage, f.name, f."column", f.outcome, f.value, f."limit", f.n, f.reason, m.record
-FROM audit.model_night m JOIN audit.finding f USING (model_id, night, record)
+FROM model_night m JOIN finding f USING (model_id, night, record)
 WHERE m.verdict IN ('FAIL', 'NOT_EVALUATED') AND f.counts AND f.outcome IN ('FAIL', 'NOT_EVALUATED')
 ORDER BY m.night DESC, m.model_id;
 
@@ -21,23 +21,23 @@ ORDER BY m.night DESC, m.model_id;
 -- column kind: drift, performance or quality
 -- column subject: column, slice or score
 -- column metric: method or metric
-CREATE OR REPLACE VIEW audit.v_metric_trend AS
+CREATE OR REPLACE VIEW v_metric_trend AS
 SELECT d.model_id, d.night, 'drift' AS kind, d."column" AS subject, d.method AS metric, d.score AS value,
        NULL::DOUBLE AS lo, NULL::DOUBLE AS hi, d.n
-FROM audit.drift d JOIN audit.model_night m USING (model_id, night, record)
+FROM drift d JOIN model_night m USING (model_id, night, record)
 UNION ALL
 SELECT p.model_id, p.night, 'performance', p.slice, p.metric, p.value, p.lo, p.hi, p.n
-FROM audit.performance p JOIN audit.model_night m USING (model_id, night, record)
+FROM performance p JOIN model_night m USING (model_id, night, record)
 UNION ALL
 SELECT q.model_id, q.night, 'quality', q.name, q.name, q.value, NULL, NULL, q.n
-FROM audit.quality q JOIN audit.model_night m USING (model_id, night, record);
+FROM quality q JOIN model_night m USING (model_id, night, record);
 
 -- Drift of one night over the whole fleet, with p adjusted by Benjamini-Hochberg over all models and columns.
 -- column fleet_adjusted_p: p adjusted over every model and column of that night, per method
-CREATE OR REPLACE VIEW audit.v_fleet_drift AS
+CREATE OR REPLACE VIEW v_fleet_drift AS
 WITH tested AS (
     SELECT d.*, row_number() OVER w AS place, count(*) OVER (PARTITION BY d.night, d.method) AS tests
-    FROM audit.drift d JOIN audit.model_night m USING (model_id, night, record)
+    FROM drift d JOIN model_night m USING (model_id, night, record)
     WHERE d.p IS NOT NULL
     WINDOW w AS (PARTITION BY d.night, d.method ORDER BY d.p, d.model_id, d."column")
 )
@@ -48,8 +48,8 @@ FROM tested;
 
 -- What was known about performance, record by record: labels come late, and old values stay.
 -- column superseded: whether a newer record of the same model-night exists
-CREATE OR REPLACE VIEW audit.v_label_maturity AS
+CREATE OR REPLACE VIEW v_label_maturity AS
 SELECT r.model_id, r.night, r.record, r.started, r.maturity, r.labelled, r.rows, r.labels_due,
        r.record <> m.record AS superseded
-FROM audit.record r JOIN audit.model_night m USING (model_id, night)
+FROM record r JOIN model_night m USING (model_id, night)
 ORDER BY r.model_id, r.night, r.log_index;

@@ -5,7 +5,7 @@
     category   VARCHAR
     boolean    BOOLEAN; true, false, 1, 0 (1.0 and 0.0 too) and nothing else
     date       DATE; a time of day other than midnight is refused
-    timestamp  TIMESTAMP in UTC, microseconds; a time without an offset is taken as UTC
+    timestamp  TIMESTAMP in UTC, cut to microseconds; a time without an offset is taken as UTC
 
 Missing has one spelling, NULL: an empty text is missing, and so is NaN, in every format. A value that is not
 missing and has no canonical form is a fault: it is counted, never dropped in silence.
@@ -53,7 +53,7 @@ def canonical(raw: str, *, raw_type: str, declared: str) -> Canonical:
 
 
 def _family(raw_type: str) -> str:
-    """Return text, float, numeric, boolean, date, timestamp, timestamptz or other."""
+    """Return text, float, numeric, boolean, date, timestamp, timestamp_ns, timestamptz or other."""
     base = raw_type.split("(", maxsplit=1)[0]
     if raw_type.endswith("]"):
         return "other"
@@ -63,9 +63,8 @@ def _family(raw_type: str) -> str:
         return "float" if base in FLOAT else "numeric"
     if base == "TIMESTAMP WITH TIME ZONE":
         return "timestamptz"
-    if base.startswith("TIMESTAMP"):
-        return "timestamp"
-    return {"BOOLEAN": "boolean", "DATE": "date"}.get(base, "other")
+    known = {"BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP_NS": "timestamp_ns"}
+    return known.get(base, "timestamp" if base.startswith("TIMESTAMP") else "other")
 
 
 def _present(raw: str, family: str, declared: str) -> str:
@@ -125,6 +124,8 @@ def _timestamp(present: str, family: str) -> str:
         time = f"({time}) at time zone 'UTC'"
     elif family == "timestamptz":
         time = f"({present}) at time zone 'UTC'"
+    elif family == "timestamp_ns":  # cut, as text is: a cast would round
+        time = f"make_timestamp(epoch_ns({present}) // 1000)"
     elif family in ("timestamp", "date"):
         time = f"try_cast({present} as timestamp)"
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 
-def connect(*, threads: int, memory: str, spill: Path | None) -> duckdb.DuckDBPyConnection:
+def connect(*, threads: int, memory: str, spill: Path | None, ordered: bool = True) -> duckdb.DuckDBPyConnection:
     """Return a private in-memory connection whose times are UTC.
 
     Args:
@@ -14,6 +14,8 @@ def connect(*, threads: int, memory: str, spill: Path | None) -> duckdb.DuckDBPy
         memory: DuckDB's limit, e.g. "1GB".
         spill: folder for what does not fit; made when needed, removed afterwards. None: nothing ever leaves
             the memory, and a query that does not fit fails.
+        ordered: False lets rows come in any order, which needs less memory (10 million rows of 30 columns are
+            copied in 1 GB only so); even those of an ORDER BY then do (DuckDB 2.0).
     """
     connection = duckdb.connect(
         config={
@@ -22,8 +24,7 @@ def connect(*, threads: int, memory: str, spill: Path | None) -> duckdb.DuckDBPy
             "threads": str(threads),
             "memory_limit": memory,
             "temp_directory": str(spill) if spill else "",
-            # Not "false": DuckDB 2.0 then hands out even the rows of an ORDER BY in another order.
-            "preserve_insertion_order": "true",
+            "preserve_insertion_order": "true" if ordered else "false",
         }
     )
     connection.execute("set enable_progress_bar = false")

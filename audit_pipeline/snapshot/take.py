@@ -126,7 +126,7 @@ def _read(
     """Write canonical columns c0, c1, ... and their faults f0, f1, ... (BOOLEAN) to `staged`; one pass."""
     parameters = pads(key) if any(map(_is_masked, columns)) else None
     target = str(staged).replace("'", "''")
-    with closing(connect(threads=threads, memory=memory, spill=None)) as connection:
+    with closing(connect(threads=threads, memory=memory, spill=None, ordered=False)) as connection:
         try:
             for statement in relation.setup:
                 connection.execute(statement)

@@ -1,6 +1,8 @@
-"""Nights as records, for the report: WARN, FAIL by drift, stopped, missing, pending. Numbers are made up, shapes are real."""
+"""Nights as records, for the report: WARN, FAIL by drift, stopped, missing, pending. The numbers are made up."""
 
+import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -72,8 +74,7 @@ LIMITS = (
 
 
 def digest(text: str) -> str:
-    """A stand-in for a sha256, different per text."""
-    return format(abs(sum(ord(c) * 31**i for i, c in enumerate(text * 8))) % 16**64, "064x")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file(role: str, path: str, size: int) -> FileRef:
@@ -84,31 +85,47 @@ def snapshot() -> Snapshot:
     columns = tuple(Column(n, t, r, p, masked=p == "direct_identifier") for n, t, r, p, _, _ in COLUMNS)
     group = RowGroup(0, ROWS, 4, 61_220, digest("group"))
     path = f"snapshots/readmission/{NIGHT}/{digest('snap')}.parquet"
-    return Snapshot(
-        path, digest("snap"), 63_871, ROWS, 0, columns, (group,), "input/log.parquet", digest("log")
-    )
+    return Snapshot(path, digest("snap"), 63_871, ROWS, 0, columns, (group,), "input/log.parquet", digest("log"))
 
 
 def profile() -> tuple[ColumnProfile, ...]:
     rows = []
     for name, kind, role, privacy, mean, sd in COLUMNS:
-        spread = () if mean is None else tuple(
-            (q, round(mean + z * sd, 3)) for q, z in ((0.01, -2.1), (0.25, -0.7), (0.5, -0.1), (0.75, 0.7), (0.99, 2.4))
+        spread = (
+            ()
+            if mean is None or sd is None
+            else tuple(
+                (q, round(mean + z * sd, 3))
+                for q, z in ((0.01, -2.1), (0.25, -0.7), (0.5, -0.1), (0.75, 0.7), (0.99, 2.4))
+            )
         )
-        top = {"plan": (("free", 301), ("family", 204), ("pay 95 %", 133), ("pay 50 %", 62), ("other", 27)),
-               "site": (("Dayton", 190), ("Seattle", 166), ("Fitchburg", 121))}.get(name, ())
+        top = {
+            "plan": (("free", 301), ("family", 204), ("pay 95 %", 133), ("pay 50 %", 62), ("other", 27)),
+            "site": (("Dayton", 190), ("Seattle", 166), ("Fitchburg", 121)),
+        }.get(name, ())
         missing = {"health_index": 188, "income": 9}.get(name, 0)
         distinct = ROWS if role == "row_id" else 412
         rows.append(ColumnProfile(name, kind, role, privacy, ROWS, missing, distinct, mean, sd, spread, top))
     return tuple(rows)
 
 
-def check(name: str, column: str | None, severity: Severity, outcome: Outcome, reason: str, bad: int | None = 0) -> CheckResult:
-    expectation = name.split("(")[0]
+def check(
+    name: str, column: str | None, severity: Severity, outcome: Outcome, reason: str, bad: int | None = 0
+) -> CheckResult:
+    expectation = name.partition("(")[0]
     return CheckResult(
-        name, expectation, column, severity, outcome, '{"column": "' + str(column) + '"}',
-        None if bad is None else f"{bad} unexpected", ROWS, bad, None if bad is None else bad / ROWS, reason,
-    )  # fmt: skip
+        name,
+        expectation,
+        column,
+        severity,
+        outcome,
+        '{"column": "' + str(column) + '"}',
+        None if bad is None else f"{bad} unexpected",
+        ROWS,
+        bad,
+        None if bad is None else bad / ROWS,
+        reason,
+    )
 
 
 def validation(*extra: CheckResult) -> Validation:
@@ -117,9 +134,13 @@ def validation(*extra: CheckResult) -> Validation:
         for c in ("visit_id", "person_id", "score", "age", "plan", "site")
     ]
     known = check(
-        "expect_column_values_to_not_be_null(health_index)", "health_index", Severity.INFO, FAIL,
-        "188 of 727 values of health_index are missing.", 188,
-    )  # fmt: skip
+        "expect_column_values_to_not_be_null(health_index)",
+        "health_index",
+        Severity.INFO,
+        FAIL,
+        "188 of 727 values of health_index are missing.",
+        188,
+    )
     scores = (
         QualityScore("completeness", 0.9774, 8724),
         QualityScore("accuracy", 0.99992, 8527),
@@ -128,25 +149,22 @@ def validation(*extra: CheckResult) -> Validation:
     return Validation("duckdb", ROWS, (*good, known, *extra), scores)
 
 
-def drift(psi: dict[str, float | None]) -> Drift:
-    scores = []
+def drift(psi: Mapping[str, float | None]) -> Drift:
+    scores: list[DriftScore] = []
     for column, value in psi.items():
         reason = None if value is not None else "3 non-missing values tonight, at least 200 are needed"
         n = ROWS - {"health_index": 188, "income": 9}.get(column, 0)
         gap = {"health_index": 0.2586, "income": 0.0124}.get(column, 0.0)
-        common = {"n": n, "n_reference": REFERENCE, "missing_share": gap, "missing_share_reference": gap * 0.97}
-        scores.append(DriftScore(column, "psi", value, None, engine="exact", reason=reason, **common))
-        category = column in ("plan", "site")
-        if category:
-            scores.append(DriftScore(column, "new_category_share", 0.0, None, engine="exact", **common))
-        else:
-            ks = None if value is None else math.tanh(math.sqrt(value) * 0.9)
-            scores.append(
-                DriftScore(column, "ks", ks, None if ks is None else math.exp(-ks * 90), engine="exact", reason=reason, **common)
-            )
-        scores.append(DriftScore(column, "missing_share", gap * 0.03, None, engine="exact", **common))
-        named = "evidently:psi" if category else "evidently:wasserstein"
-        scores.append(DriftScore(column, named, None if value is None else value * 1.07 + 0.002, None, engine="evidently", reason=reason, **common))
+        main = DriftScore(column, "psi", value, None, n, REFERENCE, gap, gap * 0.97, "exact", reason)
+        wide = None if value is None else value * 1.07 + 0.002
+        scores += [main, replace(main, method="missing_share", value=gap * 0.03, reason=None)]
+        if column in ("plan", "site"):
+            scores.append(replace(main, method="new_category_share", value=0.0))
+            scores.append(replace(main, method="evidently:psi", value=wide, engine="evidently"))
+            continue
+        ks = None if value is None else math.tanh(math.sqrt(value) * 0.9)
+        scores.append(replace(main, method="ks", value=ks, p=None if ks is None else math.exp(-ks * 90)))
+        scores.append(replace(main, method="evidently:wasserstein", value=wide, engine="evidently"))
     worst = sorted((c for c, v in psi.items() if v is not None), key=lambda c: -(psi[c] or 0))
     return Drift(tuple(scores), tuple(distribution(c, psi[c] or 0) for c in worst[:7]))
 
@@ -166,9 +184,11 @@ def distribution(column: str, psi: float) -> Distribution:
 
 
 def performance() -> Performance:
-    def metric(name: str, part: str, v: float | None, half: float, n: int, ref: float | None, why: str | None = None) -> PerformanceMetric:
-        ends = (None, None) if v is None else (v - half, v + half)
-        return PerformanceMetric(name, part, v, *ends, n, ref, why)
+    def metric(
+        name: str, part: str, v: float | None, half: float, n: int, ref: float | None, why: str | None = None
+    ) -> PerformanceMetric:
+        lo, hi = (None, None) if v is None or not half else (v - half, v + half)
+        return PerformanceMetric(name, part, v, lo, hi, n, ref, why)
 
     few = "31 labelled rows, at least 100 are needed"
     metrics = (
@@ -176,6 +196,8 @@ def performance() -> Performance:
         metric("auc", "site=Dayton", 0.7702, 0.0731, 190, 0.7613),
         metric("auc", "site=Seattle", 0.6633, 0.0887, 166, 0.7127),
         metric("auc", "site=Georgetown", None, 0, 31, 0.701, few),
+        metric("evidently:auc", "all", 0.7214, 0, 727, None),
+        metric("evidently:f1", "all", 0.412, 0, 727, None),
         metric("brier", "all", 0.1642, 0.0117, 727, 0.1581),
         metric("brier", "site=Dayton", 0.1514, 0.0221, 190, 0.1503),
     )
@@ -187,11 +209,21 @@ def pending() -> Performance:
 
 
 def explanation() -> Explanation:
-    sizes = (("chronic_conditions", 0.402, 0.71), ("health_index", 0.317, -0.83), ("age", 0.221, 0.64), ("coinsurance", 0.209, -0.92),
-             ("income", 0.118, 0.21), ("family_size", 0.064, -0.33), ("plan", 0.033, None), ("education_years", 0.012, 0.05))  # fmt: skip
+    sizes = (
+        ("chronic_conditions", 0.402, 0.71),
+        ("health_index", 0.317, -0.83),
+        ("age", 0.221, 0.64),
+        ("coinsurance", 0.209, -0.92),
+        ("income", 0.118, 0.21),
+        ("family_size", 0.064, -0.33),
+        ("plan", 0.033, None),
+        ("education_years", 0.012, 0.05),
+    )
     total = sum(s for _, s, _ in sizes)
     rows = tuple(
-        Importance(name, s, s - 0.012 - s * 0.03, s + 0.012 + s * 0.03, i + 1, name in ("age", "coinsurance"), d, s / total)
+        Importance(
+            name, s, s - 0.012 - s * 0.03, s + 0.012 + s * 0.03, i + 1, name in ("age", "coinsurance"), d, s / total
+        )
         for i, (name, s, d) in enumerate(sizes)
     )
     method = "shap.TreeExplainer (path-dependent), sum of one-hot attributions"
@@ -212,26 +244,59 @@ def psi_finding(column: str, value: float, limit: float, outcome: Outcome) -> Fi
 def summaries(drift_text: str = "25 of 27 drift scores are below their limits.") -> tuple[Finding, ...]:
     info = {"severity": Severity.INFO}
     return (
-        finding(Stage.SNAPSHOT, "row_id_unique", PASS, "All 727 rows have a visit_id of their own.", column="visit_id", value=0.0, limit=0.0),
+        finding(
+            Stage.SNAPSHOT,
+            "row_id_unique",
+            PASS,
+            "All 727 rows have a visit_id of their own.",
+            column="visit_id",
+            value=0.0,
+            limit=0.0,
+        ),
         finding(Stage.VALIDATION, "expectations", PASS, "6 of 7 expectations hold on 727 rows.", **info),
         finding(
-            Stage.VALIDATION, "expect_column_values_to_not_be_null(health_index)", FAIL, "188 of 727 values of health_index are missing.",
-            column="health_index", severity=Severity.INFO, counts=False, value=188 / 727,
+            Stage.VALIDATION,
+            "expect_column_values_to_not_be_null(health_index)",
+            FAIL,
+            "188 of 727 values of health_index are missing.",
+            column="health_index",
+            severity=Severity.INFO,
+            counts=False,
+            value=188 / 727,
         ),
         finding(Stage.DRIFT, "drift", PASS, drift_text, **info),
-        finding(Stage.EXPLANATION, "explanation", PASS, "Explained on 727 rows; the largest contributions come from chronic_conditions, health_index, age.", **info),
         finding(
-            Stage.EXPLANATION, "agreement", PASS, "The artefact's own output differs from the logged one by at most 3.3e-16 on 727 rows.",
-            column="score", value=3.3e-16, limit=1e-6,
+            Stage.EXPLANATION,
+            "explanation",
+            PASS,
+            "Explained on 727 rows; the largest contributions come from age.",
+            **info,
         ),
-    )  # fmt: skip
+        finding(
+            Stage.EXPLANATION,
+            "agreement",
+            PASS,
+            "The artefact's own output differs from the logged one by at most 3.3e-16 on 727 rows.",
+            column="score",
+            value=3.3e-16,
+            limit=1e-6,
+        ),
+    )
 
 
-PERFORMED = finding(Stage.PERFORMANCE, "performance", PASS, "2 of 2 judged metrics are within their limits.", severity=Severity.INFO)
+PERFORMED = finding(
+    Stage.PERFORMANCE, "performance", PASS, "2 of 2 judged metrics are within their limits.", severity=Severity.INFO
+)
 WAITING = finding(
-    Stage.PERFORMANCE, "labels", NONE, "Labels are due on 2026-07-31; until then performance is pending.",
-    severity=Severity.INFO, counts=False, n=0, conclusion="pending",
-)  # fmt: skip
+    Stage.PERFORMANCE,
+    "labels",
+    NONE,
+    "Labels are due on 2026-07-31; until then performance is pending.",
+    severity=Severity.INFO,
+    counts=False,
+    n=0,
+    conclusion="pending",
+)
 
 
 def _base() -> AuditResult:
@@ -243,16 +308,38 @@ def _base() -> AuditResult:
         file("model_config", "inputs/" + digest("conf"), 3_411),
         file("suite", "inputs/" + digest("suite"), 2_870),
     )
-    engines = (("audit-pipeline", "0.1.0"), ("duckdb", "2.0.0"), ("evidently", "0.7.23"), ("great-expectations", "1.24.1"), ("shap", "0.51.0"))
+    engines = (
+        ("audit-pipeline", "0.1.0"),
+        ("duckdb", "2.0.0"),
+        ("evidently", "0.7.23"),
+        ("great-expectations", "1.24.1"),
+        ("shap", "0.51.0"),
+    )
     return AuditResult(
-        schema_version=1, project="demo", model_id="readmission", model_version="1.4.0",
-        versions_seen=(("1.4.0", ROWS),), night=NIGHT,
+        schema_version=1,
+        project="demo",
+        model_id="readmission",
+        model_version="1.4.0",
+        versions_seen=(("1.4.0", ROWS),),
+        night=NIGHT,
         description="Risk that a discharged patient is admitted again within 30 days.",
-        owner="care_quality", domain="hospital", tier=1, task="binary", seed=20260101, engines=engines,
-        source="input/log/readmission-2026-07-01.parquet", snapshot=snapshot(), inputs=inputs, look_back=(),
-        profile=profile(), validation=validation(), drift=drift(dict(PSI)), performance=performance(),
-        explanation=explanation(), decision=Decision(WARN, "", ()),
-    )  # fmt: skip
+        owner="care_quality",
+        domain="hospital",
+        tier=1,
+        task="binary",
+        seed=20260101,
+        engines=engines,
+        source="input/log/readmission-2026-07-01.parquet",
+        snapshot=snapshot(),
+        inputs=inputs,
+        look_back=(),
+        profile=profile(),
+        validation=validation(),
+        drift=drift(dict(PSI)),
+        performance=performance(),
+        explanation=explanation(),
+        decision=Decision(WARN, "", ()),
+    )
 
 
 def warn_night() -> AuditResult:
@@ -271,30 +358,78 @@ def fail_night() -> AuditResult:
         psi_finding("family_size", 0.163, 0.1, WARN),
         psi_finding("income", 3.1187, 0.25, FAIL),
         psi_finding("chronic_conditions", 0.118, 0.1, WARN),
-        finding(Stage.DRIFT, "psi", NONE, f"PSI of education_years was not evaluated: {few}", column="education_years", limit=0.25, n=3),
+        finding(
+            Stage.DRIFT,
+            "psi",
+            NONE,
+            f"PSI of education_years was not evaluated: {few}",
+            column="education_years",
+            limit=0.25,
+            n=3,
+        ),
     )
-    decision = Decision(FAIL, "FAIL, 2 in drift, performance pending", (*found, *summaries("19 of 24 drift scores are below their limits."), WAITING), LIMITS)
+    decision = Decision(
+        FAIL,
+        "FAIL, 2 in drift, performance pending",
+        (*found, *summaries("19 of 24 drift scores are below their limits."), WAITING),
+        LIMITS,
+    )
     return replace(_base(), drift=drift(psi), performance=pending(), decision=decision)
 
 
 def stopped_night() -> AuditResult:
     """(3) Two critical checks failed: nothing after them was computed."""
     bad = (
-        check("expect_column_values_to_be_between(score)", "score", Severity.CRITICAL, FAIL, "31 of 727 values of score are outside 0 to 1.", 31),
-        check("expect_column_values_to_be_unique(visit_id)", "visit_id", Severity.CRITICAL, FAIL, "14 of 727 values of visit_id are repeated.", 14),
-        check("expect_column_values_to_be_in_set(plan)", "plan", Severity.WARNING, FAIL, "5 of 727 values of plan are outside the declared set.", 5),
-        check("expect_column_mean_to_be_between(age)", "age", Severity.WARNING, NONE, "The expectation raised: column age has no mean.", None),
+        check(
+            "expect_column_values_to_be_between(score)",
+            "score",
+            Severity.CRITICAL,
+            FAIL,
+            "31 of 727 values of score are outside 0 to 1.",
+            31,
+        ),
+        check(
+            "expect_column_values_to_be_unique(visit_id)",
+            "visit_id",
+            Severity.CRITICAL,
+            FAIL,
+            "14 of 727 values of visit_id are repeated.",
+            14,
+        ),
+        check(
+            "expect_column_values_to_be_in_set(plan)",
+            "plan",
+            Severity.WARNING,
+            FAIL,
+            "5 of 727 values of plan are outside the declared set.",
+            5,
+        ),
+        check(
+            "expect_column_mean_to_be_between(age)",
+            "age",
+            Severity.WARNING,
+            NONE,
+            "The expectation raised: column age has no mean.",
+            None,
+        ),
     )
     found = tuple(
         finding(
-            Stage.VALIDATION, c.name, WARN if c.outcome is FAIL and c.severity is Severity.WARNING else c.outcome, c.reason,
-            column=c.column, severity=c.severity, value=c.unexpected_share,
+            Stage.VALIDATION,
+            c.name,
+            WARN if c.outcome is FAIL and c.severity is Severity.WARNING else c.outcome,
+            c.reason,
+            column=c.column,
+            severity=c.severity,
+            value=c.unexpected_share,
             conclusion="stopped" if c.severity is Severity.CRITICAL else None,
         )
         for c in bad
-    )  # fmt: skip
+    )
     decision = Decision(FAIL, "FAIL, stopped, 2 in validation", (*found, *summaries()[:3]), LIMITS)
-    return replace(_base(), validation=validation(*bad), drift=None, performance=None, explanation=None, decision=decision)
+    return replace(
+        _base(), validation=validation(*bad), drift=None, performance=None, explanation=None, decision=decision
+    )
 
 
 def missing_night() -> AuditResult:
@@ -306,15 +441,25 @@ def missing_night() -> AuditResult:
     fault = finding(Stage.SNAPSHOT, "prediction_log", NONE, reason, n=None, conclusion="missing night")
     decision = Decision(NONE, "NOT_EVALUATED, missing night, 1 in snapshot", (fault,), LIMITS)
     return replace(
-        _base(), snapshot=None, profile=(), validation=None, drift=None, performance=None, explanation=None,
-        versions_seen=(), inputs=_base().inputs[3:], decision=decision,
-    )  # fmt: skip
+        _base(),
+        snapshot=None,
+        profile=(),
+        validation=None,
+        drift=None,
+        performance=None,
+        explanation=None,
+        versions_seen=(),
+        inputs=_base().inputs[3:],
+        decision=decision,
+    )
 
 
 def pass_night() -> AuditResult:
     """(5) PASS, labels not yet due."""
     psi: dict[str, float | None] = {**PSI, "family_size": 0.0463, "chronic_conditions": 0.0218}
-    decision = Decision(PASS, "PASS, performance pending", (*summaries("All 27 drift scores are below their limits."), WAITING), LIMITS)
+    decision = Decision(
+        PASS, "PASS, performance pending", (*summaries("All 27 drift scores are below their limits."), WAITING), LIMITS
+    )
     return replace(_base(), drift=drift(psi), performance=pending(), decision=decision)
 
 
@@ -335,4 +480,10 @@ def history(nights: int = 24) -> tuple[HistoryPoint, ...]:
     return tuple(points)
 
 
-NIGHTS = {"warn": warn_night, "fail": fail_night, "stopped": stopped_night, "missing": missing_night, "pass": pass_night}
+NIGHTS = {
+    "warn": warn_night,
+    "fail": fail_night,
+    "stopped": stopped_night,
+    "missing": missing_night,
+    "pass": pass_night,
+}

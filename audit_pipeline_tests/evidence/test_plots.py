@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_pipeline.evidence import plots
-from audit_pipeline.evidence.plots import PsiRow, Scale
+from audit_pipeline.evidence.plots import PsiRow
+from audit_pipeline.evidence.svg import Scale, fit, mark, padded, ticks
 from audit_pipeline.records import Bin, HistoryPoint, Outcome
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -21,7 +22,7 @@ LIMIT = st.none() | st.floats(min_value=0, allow_nan=False, allow_infinity=False
 
 def marks(svg: str) -> list[tuple[float, float]]:
     """Every point a drawing puts ink on, after checking that it is well formed and every number is a number."""
-    points = []
+    points: list[tuple[float, float]] = []
     for e in ElementTree.fromstring(svg).iter():
         a = {k: float(v) for k, v in e.attrib.items() if k in ("x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r")}
         if e.tag == "line":
@@ -34,9 +35,9 @@ def marks(svg: str) -> list[tuple[float, float]]:
             assert height >= 0
             points += [(a["x"], a["y"]), (a["x"] + width, a["y"] + height)]
         elif e.tag in ("polygon", "polyline"):
-            points += [tuple(map(float, p.split(","))) for p in e.attrib["points"].split()]
+            points += [(float(p.split(",")[0]), float(p.split(",")[1])) for p in e.attrib["points"].split()]
         elif e.tag == "text":
-            label = e.text or list(e)[-1].tail or ""
+            label = e.text or "".join(child.tail or "" for child in e)
             width = (6.4 if "tick" in e.attrib["class"] else 6.9) * len(label)
             anchor = 1.0 if "end" in e.attrib["class"] else 0.5 if "mid" in e.attrib["class"] else 0.0
             points += [(a["x"] - anchor * width, a["y"] - 9), (a["x"] + (1 - anchor) * width, a["y"] + 2)]
@@ -56,43 +57,43 @@ def circle_x(svg: str, cls: str) -> list[float]:
     return [float(e.attrib["cx"]) for e in ElementTree.fromstring(svg).iter("circle") if cls in e.attrib["class"]]
 
 
-def test_scale_maps_ends_and_middle():
+def test_scale_maps_ends_and_middle() -> None:
     axis = Scale(0.0, 0.5, 190, 810)
     # 0.25 is half of 0.5: 190 + 620 / 2 = 500; 0.1 is a fifth: 190 + 124 = 314
-    assert (axis.at(0), axis.at(0.25), axis.at(0.1), axis.at(0.5)) == (190, 500, pytest.approx(314), 810)
+    assert [axis.at(x) for x in (0, 0.25, 0.1, 0.5)] == pytest.approx([190, 500, 314, 810])
     assert axis.at(-3) == 190  # outside: at the end
     assert axis.at(3) == 810
     assert Scale(1e308, -1e308, 0, 10).at(0) == 5.0  # no length: the middle
     assert Scale(-1.7e308, 1.7e308, 0, 10).at(0) == 5.0  # the difference would overflow
 
 
-def test_scale_may_run_upwards():
+def test_scale_may_run_upwards() -> None:
     # pixel 128 is the foot, 58 the head: a value of a quarter stands 70 / 4 = 17.5 above the foot
     assert Scale(0, 1, 128, 58).at(0.25) == 110.5
 
 
 @given(FINITE, FINITE, FINITE, FINITE)
-def test_scale_keeps_order_and_bounds(lo, hi, a, b):
+def test_scale_keeps_order_and_bounds(lo: float, hi: float, a: float, b: float) -> None:
     axis = Scale(lo, hi, 20, 80)
     assert 20 <= axis.at(a) <= 80
     if a <= b:
         assert axis.at(a) <= axis.at(b)
 
 
-def test_ticks_are_round():
+def test_ticks_are_round() -> None:
     # 0 to 0.5 in about five: step 0.1; 0.7 to 0.76 in about three: raw step 0.02
-    assert plots.ticks(0, 0.5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
-    assert plots.ticks(0.7, 0.76, about=3) == pytest.approx([0.7, 0.72, 0.74, 0.76])
+    assert ticks(0, 0.5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert ticks(0.7, 0.76, about=3) == pytest.approx([0.7, 0.72, 0.74, 0.76])
 
 
 @given(FINITE, FINITE, st.integers(1, 10))
-def test_ticks_are_few_and_rise(lo, hi, about):
-    found = plots.ticks(min(lo, hi), max(lo, hi), about=about)
+def test_ticks_are_few_and_rise(lo: float, hi: float, about: int) -> None:
+    found = ticks(min(lo, hi), max(lo, hi), about=about)
     assert 0 < len(found) <= 50 or lo == hi or not found
     assert all(a < b for a, b in pairwise(found))
 
 
-def test_psi_plot_puts_marks_and_limits_where_the_numbers_are():
+def test_psi_plot_puts_marks_and_limits_where_the_numbers_are() -> None:
     rows = [PsiRow("income", 3.1, Outcome.FAIL, 0.1), PsiRow("age", 0.05, Outcome.PASS, 0.1)]
     svg = plots.psi_plot(rows, warn=0.1, fail=0.25)
     # axis 0 to 2 * 0.25 = 0.5 on 190 to 810: 0.05 at 190 + 62 = 252, warn 0.1 at 314, fail 0.25 at 500
@@ -103,7 +104,7 @@ def test_psi_plot_puts_marks_and_limits_where_the_numbers_are():
     assert ">3.10</text>" in svg
 
 
-def test_a_column_limit_of_its_own_is_drawn_on_its_line_only():
+def test_a_column_limit_of_its_own_is_drawn_on_its_line_only() -> None:
     rows = [PsiRow("a", 0.3, Outcome.PASS, 0.4), PsiRow("b", 0.05, Outcome.PASS, 0.1)]
     svg = plots.psi_plot(rows, warn=0.1, fail=0.25)
     own = [e for e in ElementTree.fromstring(svg).iter("line") if e.attrib["class"] == "ownlimit"]
@@ -111,27 +112,27 @@ def test_a_column_limit_of_its_own_is_drawn_on_its_line_only():
     assert [(float(e.attrib["x1"]), float(e.attrib["y1"])) for e in own] == [(686, 47)]
 
 
-def test_what_was_not_evaluated_is_an_open_diamond_and_never_a_zero():
+def test_what_was_not_evaluated_is_an_open_diamond_and_never_a_zero() -> None:
     svg = plots.psi_plot([PsiRow("a", None, Outcome.NOT_EVALUATED, 0.1)], warn=0.1, fail=None)
     assert "not evaluated</text>" in svg
     assert 'class="stem"' not in svg
     assert not circle_x(svg, "m-")
 
 
-def test_each_outcome_has_a_shape_of_its_own():
-    drawn = {o: plots.mark(o, 8, 8, 7) for o in (*Outcome, None)}
+def test_each_outcome_has_a_shape_of_its_own() -> None:
+    drawn = {o: mark(o, 8, 8, 7) for o in (*Outcome, None)}
     shapes = {o: (e.split()[0], re.sub(r'class="[^"]*"', "", e)) for o, e in drawn.items()}
     assert len(set(shapes.values())) == 5  # without colour and class they still differ
 
 
-def test_paired_bars_are_as_long_as_their_shares():
+def test_paired_bars_are_as_long_as_their_shares() -> None:
     svg = plots.paired_bars([Bin("low", 0.2, 0.4), Bin("high", 0.8, 0.6)], column="age")
-    bars = [e for e in ElementTree.fromstring(svg).iter("rect")]
+    bars = list(ElementTree.fromstring(svg).iter("rect"))
     # 0.8 is the longest: 460 - 140 - 128 = 192 px; so 0.2 is 48, 0.4 is 96, 0.6 is 144
     assert [float(e.attrib["width"]) for e in bars] == [48, 96, 192, 144]
 
 
-def test_interval_draws_dot_whisker_reference_and_limits():
+def test_interval_draws_dot_whisker_reference_and_limits() -> None:
     svg = plots.interval(0.7, 0.65, 0.75, domain=(0.5, 0.9), reference=0.8, warn=0.6, fail=0.1, label="AUC")
     # 8 to 212 px for 0.5 to 0.9: 510 px per 1.0; 0.7 at 110, 0.65 at 84.5, 0.75 at 135.5, 0.8 at 161, 0.6 at 59
     lines = {e.attrib["class"]: e.attrib for e in ElementTree.fromstring(svg).iter("line")}
@@ -146,7 +147,7 @@ def point(day: int, psi: float | None, metric: float | None, verdict: Outcome = 
     return HistoryPoint(date(2026, 7, 1) + timedelta(days=day), "ab", verdict, psi, "age", metric)
 
 
-def test_trend_follows_the_calendar_and_breaks_where_a_number_is_missing():
+def test_trend_follows_the_calendar_and_breaks_where_a_number_is_missing() -> None:
     points = [point(0, 0.1, 0.7), point(1, 0.1, None), point(3, 0.1, 0.8), point(4, 0.1, 0.8)]
     svg = plots.trend(points, metric="AUC", warn=0.1, fail=0.25)
     runs = [e.attrib["points"].split() for e in ElementTree.fromstring(svg).iter("polyline")]
@@ -156,7 +157,7 @@ def test_trend_follows_the_calendar_and_breaks_where_a_number_is_missing():
     assert "2026-07-02: AUC not evaluated" in svg
 
 
-def test_text_of_others_is_escaped():
+def test_text_of_others_is_escaped() -> None:
     hostile = "<script>alert('x')</script>&\""
     for svg in (
         plots.psi_plot([PsiRow(hostile, 0.1, None, None)], warn=None, fail=None),
@@ -169,41 +170,56 @@ def test_text_of_others_is_escaped():
 
 
 @settings(max_examples=60)
-@given(st.lists(st.builds(PsiRow, st.text(st.characters(categories=("L", "N", "P")), max_size=80), ANY, OUTCOME, ANY), max_size=6), LIMIT, LIMIT)
-def test_psi_plot_stays_on_the_paper(rows, warn, fail):
+@given(
+    st.lists(
+        st.builds(PsiRow, st.text(st.characters(categories=("L", "N", "P")), max_size=80), ANY, OUTCOME, ANY),
+        max_size=6,
+    ),
+    LIMIT,
+    LIMIT,
+)
+def test_psi_plot_stays_on_the_paper(rows: list[PsiRow], warn: float | None, fail: float | None) -> None:
     assert_inside(plots.psi_plot(rows, warn=warn, fail=fail))
 
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=16))
-def test_paired_bars_stay_on_the_paper(shares):
+def test_paired_bars_stay_on_the_paper(shares: list[tuple[float, float]]) -> None:
     assert_inside(plots.paired_bars([Bin("from 1,000,000.5 to 2,000,000.5", a, b) for a, b in shares], column="x"))
 
 
 @settings(max_examples=60)
 @given(ANY, ANY, ANY, st.lists(FINITE, min_size=1, max_size=3), ANY, LIMIT, LIMIT)
-def test_interval_stays_on_the_paper(value, lo, hi, others, reference, warn, fail):
-    domain = plots.padded(others)
-    assert_inside(
-        plots.interval(value, lo, hi, domain=domain, reference=reference, warn=warn, fail=fail, label="x")
-    )
+def test_interval_stays_on_the_paper(
+    value: float | None,
+    lo: float | None,
+    hi: float | None,
+    others: list[float],
+    reference: float | None,
+    warn: float | None,
+    fail: float | None,
+) -> None:
+    domain = padded(others)
+    assert_inside(plots.interval(value, lo, hi, domain=domain, reference=reference, warn=warn, fail=fail, label="x"))
 
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(ANY, ANY, st.sampled_from(Outcome)), min_size=1, max_size=30), LIMIT, LIMIT)
-def test_trend_stays_on_the_paper(values, warn, fail):
+def test_trend_stays_on_the_paper(
+    values: list[tuple[float | None, float | None, Outcome]], warn: float | None, fail: float | None
+) -> None:
     points = [point(i, psi, metric, verdict) for i, (psi, metric, verdict) in enumerate(values)]
     assert_inside(plots.trend(points, metric="RMSE", warn=warn, fail=fail))
 
 
 @given(st.lists(FINITE, min_size=1))
-def test_padded_holds_all(values):
-    lo, hi = plots.padded(values)
+def test_padded_holds_all(values: list[float]) -> None:
+    lo, hi = padded(values)
     assert all(lo <= v <= hi for v in values if abs(v) <= 1e308)
     assert lo < hi
 
 
-def test_fit_cuts_the_middle_of_a_long_name():
+def test_fit_cuts_the_middle_of_a_long_name() -> None:
     # 70 px hold int(70 / 6.9) = 10 characters: 5 of the head, the sign, 4 of the tail
-    assert plots.fit("income_of_household", 70) == "incom…hold"
-    assert plots.fit("income", 70) == "income"
+    assert fit("income_of_household", 70) == "incom…hold"
+    assert fit("income", 70) == "income"

@@ -106,9 +106,7 @@ def trace(
     }
     stages = []
     for number, stage in enumerate(Stage):
-        unrun = (stopped and stage in list(Stage)[2:-1]) or (
-            broken is not None and number > list(Stage).index(broken)
-        )
+        unrun = (stopped and stage in list(Stage)[2:-1]) or (broken is not None and number > list(Stage).index(broken))
         crashed = stage is broken
         outcome = verdict if stage is Stage.AUDIT else Outcome.FAIL if stopped and number == 1 else Outcome.PASS
         stages.append(

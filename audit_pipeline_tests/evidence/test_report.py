@@ -1,0 +1,437 @@
+"""The page of a night: complete, honest about what is missing, self-contained, the same for the same record."""
+
+import base64
+import hashlib
+import math
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from html import unescape
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_pipeline.evidence import report_text as text
+from audit_pipeline.evidence.report import labels_line, render_report
+from audit_pipeline.records import (
+    AppliedLimit,
+    AuditResult,
+    DriftScore,
+    Maturity,
+    Outcome,
+    PerformanceMetric,
+    QualityScore,
+    Severity,
+    Stage,
+)
+from audit_pipeline_tests.evidence import nights
+
+VOID = {"meta", "wbr", "link", "br", "img", "input", "hr", "base"}
+CREATED = datetime(2026, 7, 2, 3, 14, 9, tzinfo=UTC)
+ALL = pytest.mark.parametrize("name", list(nights.NIGHTS))
+
+
+def render(result: AuditResult, **more: object) -> str:
+    given_ = {
+        "result_digest": nights.digest("result"),
+        "run_id": "run-1",
+        "created": CREATED,
+        "history": nights.history(),
+        "files": (nights.file("evidently", "artifacts/readmission/2026-07-01/ab/evidently.html", 3_912_004),),
+    }
+    return render_report(result, **(given_ | more))  # type: ignore[arg-type]
+
+
+class Page(HTMLParser):
+    """Reads a page as a browser would: every element closed in order, the text of each section apart."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.ids: list[str] = []
+        self.section, self.texts = "head", {"head": ""}
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given_ = dict(attrs)
+        self.tags.append((tag, given_))
+        if given_.get("id"):
+            self.ids.append(str(given_["id"]))
+        if tag == "section":
+            self.section = str(given_["id"])
+            self.texts[self.section] = ""
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script", "title"):
+            self.texts[self.section] += data + " "
+
+    def said(self, section: str) -> str:
+        return re.sub(r"[\s\u00a0]+", " ", self.texts[section])
+
+
+@ALL
+def test_page_is_well_formed_small_and_loads_nothing(name: str) -> None:
+    html = render(nights.NIGHTS[name]())
+    page = Page(html)
+    assert len(html.encode()) < 200_000
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|\ssrcset?=", html.split("<body>")[0] + html.split("<body>")[1])
+    assert {t for t, _ in page.tags}.isdisjoint({"link", "img", "iframe", "object", "embed", "form"})
+    links = [a["href"] for t, a in page.tags if t == "a"]
+    assert {x for x in links if x and not x.startswith("#")} == {"evidently.html"}
+    assert {x[1:] for x in links if x and x.startswith("#")} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+
+
+@ALL
+def test_policy_of_the_page_admits_exactly_its_own_style_and_script(name: str) -> None:
+    html = render(nights.NIGHTS[name]())
+    policy = unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', html)[0])
+    for tag in ("style", "script"):
+        blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        assert len(blocks) == 1
+        digest = base64.b64encode(hashlib.sha256(blocks[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"\s(style|on\w+)=", html)  # neither inline styles nor handlers, which the policy would refuse
+
+
+@ALL
+def test_page_can_be_heard(name: str) -> None:
+    page = Page(render(nights.NIGHTS[name]()))
+    levels = [int(t[1]) for t, _ in page.tags if re.fullmatch(r"h[1-6]", t)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    assert all(a.get("scope") in ("col", "row") for t, a in page.tags if t == "th")
+    for tag, a in page.tags:
+        if tag == "svg":
+            assert a.get("aria-hidden") == "true" or (a.get("role") == "img" and a.get("aria-label"))
+
+
+@ALL
+def test_verdict_is_told_by_word_and_every_reason_is_there(name: str) -> None:
+    result = nights.NIGHTS[name]()
+    page = Page(render(result))
+    assert str(result.decision.verdict).replace("_", " ") in page.said("head")
+    for finding in result.decision.findings:
+        assert finding.reason in page.said("findings")
+    for check in result.validation.results if result.validation else ():
+        assert check.reason in page.said("checks")
+
+
+@ALL
+def test_same_record_same_bytes_and_order_of_history_does_not_matter(name: str) -> None:
+    result, history = nights.NIGHTS[name](), nights.history()
+    assert render(result) == render(nights.NIGHTS[name](), history=history[::-1])
+
+
+def test_findings_stand_worst_first_and_apart() -> None:
+    said = Page(render(nights.fail_night())).said("findings")
+    income, score, family = (said.index(f"PSI of {c} is") for c in ("income", "score", "family_size"))
+    not_run, waiting = said.index("What could not be evaluated"), said.index("Open, not counted")
+    known = said.index("For information, not counted")
+    # FAIL before WARN; 3.1187 is (3.1187 - 0.25) / 0.25 = 11.5 limits beyond, 0.2514 is 0.006 beyond
+    assert income < score < family < not_run < said.index("PSI of education_years was not") < waiting
+    assert waiting < said.index("Labels are due") < known < said.index("188 of 727")
+    assert "value 3.12 · limit 0.25 · n = 727" in said
+
+
+def test_head_says_why_and_how_ripe_the_labels_are() -> None:
+    said = Page(render(nights.fail_night())).said("head")
+    assert "PSI of income is 3.119 (limit 0.25)" in said
+    assert "performance pending until 2026-07-31" in said
+    assert "2 model versions in the log: 1.4.0 (700 rows), 1.4.1 (27 rows)" in Page(render(nights.warn_night())).said(
+        "head"
+    )
+
+
+def test_stopped_night_says_so_and_shows_no_number_of_later_stages() -> None:
+    page = Page(render(nights.stopped_night()))
+    assert "The line stopped here." in page.said("findings")
+    assert "Not computed, and so not passed: drift, performance, explanation." in page.said("findings")
+    for section in ("drift", "performance", "explanation"):
+        assert "Did not run. The line stopped before this stage, at 2 critical findings" in page.said(section)
+        assert "PASS" not in page.said(section)
+    assert page.said("head").count("did not run") == 3
+
+
+def test_failed_check_says_what_was_expected() -> None:
+    result = nights.stopped_night()
+    assert result.validation
+    limits = '{"column": "score", "max_value": 1, "value_set": ["a", "b"], "nested": {"x": 1}}'
+    checks = tuple(
+        replace(c, expected=limits if c.column == "score" else "not JSON") for c in result.validation.results
+    )
+    page = Page(render(replace(result, validation=replace(result.validation, results=checks))))
+    rule = "score: values to be between (max_value 1, value_set of 2)."
+    assert f"{rule} 31 of 727 values of score are outside 0 to 1. And 1 more, below." in page.said("head")
+    assert re.search(re.escape(rule) + " +31 of 727", page.said("findings"))
+    assert "visit_id: values to be unique. 14 of 727" in page.said("findings")
+
+
+def test_line_finding_of_a_later_stage_is_no_outcome_of_that_stage() -> None:
+    result = nights.stopped_night()
+    line = nights.finding(
+        Stage.DRIFT, "line", Outcome.NOT_EVALUATED, "A critical check failed.", n=None, conclusion="stopped"
+    )
+    decision = replace(result.decision, findings=(*result.decision.findings, line))
+    page = Page(render(replace(result, decision=decision)))
+    assert "Drift did not run" in page.said("head")
+    assert "at 2 critical findings (see above)" in page.said("drift")
+
+
+def test_missing_night_claims_nothing() -> None:
+    result = nights.missing_night()
+    page = Page(render(result, history=()))
+    assert "There is no snapshot of this night. Nothing could be measured, and nothing has passed." in page.said(
+        "findings"
+    )
+    for section in ("checks", "drift", "performance", "explanation"):
+        assert "Did not run. There is no snapshot" in page.said(section)
+    assert "PASS" not in page.said("head").replace("did not pass", "")
+    assert "none: no snapshot" in page.said("head")
+    assert "no earlier night is on record" in page.said("trend")
+
+
+def test_stage_that_crashed_shows_the_records_reason() -> None:
+    result = nights.pass_night()
+    crash = nights.finding(Stage.DRIFT, "drift", Outcome.NOT_EVALUATED, "Drift could not be computed: out of memory.")
+    decision = replace(result.decision, verdict=Outcome.NOT_EVALUATED, conclusion="NOT_EVALUATED", findings=(crash,))
+    page = Page(render(replace(result, drift=None, decision=decision)))
+    assert "Did not run. Drift could not be computed: out of memory." in page.said("drift")
+    assert "Drift NOT EVALUATED" in page.said("head")
+
+
+def test_missing_numbers_are_not_evaluated_with_their_reason_never_zero_or_blank() -> None:
+    result = nights.warn_night()
+    assert result.drift and result.performance and result.validation and result.explanation
+    scores = tuple(
+        replace(s, value=None, p=None, reason=f"why {s.column} {s.method}") if s.column == "age" else s
+        for s in result.drift.scores
+    )
+    odd = DriftScore("age", "js", math.nan, None, 700, 5000, None, None, "exact")
+    metrics = (PerformanceMetric("auc", "all", None, None, None, 41, None, "41 labels, at least 100 are needed"),)
+    quality = (QualityScore("accuracy", None, 0, "no rule looks at values"),)
+    explained = replace(
+        result.explanation, agreement=None, additivity_error=None, model_sha256=None, reason="no artefact"
+    )
+    page = Page(
+        render(
+            replace(
+                result,
+                drift=replace(result.drift, scores=(*scores, odd)),
+                performance=replace(result.performance, metrics=metrics),
+                validation=replace(result.validation, scores=quality),
+                explanation=explained,
+            )
+        )
+    )
+    for method in ("psi", "ks", "missing_share", "evidently:wasserstein"):
+        assert f"not evaluated: why age {method}" in page.said("drift")
+    assert "js not evaluated: not a finite number" in page.said("drift")
+    assert "nan" not in page.said("drift")
+    assert "not evaluated: 41 labels, at least 100 are needed" in page.said("performance")
+    assert "not evaluated: no rule looks at values" in page.said("checks")
+    assert page.said("explanation").count("not evaluated: no artefact") == 2
+    assert "none in the record" in page.said("explanation")
+
+
+@ALL
+def test_no_table_cell_and_no_definition_is_blank(name: str) -> None:
+    html = render(nights.NIGHTS[name]())
+    because = r'<tr class="because"><td></td>'  # the cell under a column's name, left free for the reason beside it
+    for cell in re.findall(r"<(?:td|dd|th)[^>]*>(.*?)</(?:td|dd|th)>", re.sub(because, "", html), re.DOTALL):
+        assert "<svg" in cell or re.sub(r"<[^>]*>", "", cell).strip(), html[html.index(cell) - 200 :][:300]
+
+
+HOSTILE = "<script>alert(1)</script>\"'&<b onmouseover=x>"
+
+
+def test_hostile_names_and_reasons_are_text_and_nothing_else() -> None:
+    result = nights.warn_night()
+    assert result.drift and result.validation and result.explanation and result.snapshot
+    bad = nights.finding(Stage.DRIFT, HOSTILE, Outcome.WARN, HOSTILE, column=HOSTILE, conclusion=HOSTILE)
+    html = render(
+        replace(
+            result,
+            model_id=HOSTILE,
+            model_version=HOSTILE,
+            description=HOSTILE,
+            owner=HOSTILE,
+            source=HOSTILE,
+            project=HOSTILE,
+            domain=HOSTILE,
+            versions_seen=((HOSTILE, 3), ("b", 1)),
+            engines=((HOSTILE, HOSTILE),),
+            profile=tuple(replace(c, column=HOSTILE, top=((HOSTILE, 20),)) for c in result.profile),
+            validation=replace(
+                result.validation,
+                results=tuple(
+                    replace(r, name=HOSTILE, expected=HOSTILE, observed=HOSTILE, reason=HOSTILE)
+                    for r in result.validation.results
+                ),
+            ),
+            drift=replace(
+                result.drift,
+                scores=tuple(
+                    replace(s, column=HOSTILE if s.column == "age" else s.column) for s in result.drift.scores
+                ),
+                distributions=tuple(
+                    replace(d, column=HOSTILE, bins=tuple(replace(b, label=HOSTILE) for b in d.bins))
+                    for d in result.drift.distributions
+                ),
+            ),
+            explanation=replace(
+                result.explanation,
+                method=HOSTILE,
+                output=HOSTILE,
+                importances=tuple(replace(i, feature=HOSTILE) for i in result.explanation.importances),
+            ),
+            decision=replace(result.decision, conclusion=HOSTILE, findings=(*result.decision.findings, bad)),
+        ),
+        run_id=HOSTILE,
+        result_digest=HOSTILE,
+        files=(replace(nights.file("x", "y", 1), role=HOSTILE, path=HOSTILE),),
+    )
+    page = Page(html)
+    assert [t for t, _ in page.tags].count("script") == 1
+    assert "b" not in {t for t, _ in page.tags}
+    assert not any(k.startswith("on") for _, a in page.tags for k in a)
+    assert HOSTILE in page.said("findings")
+
+
+def test_many_columns_stay_within_the_budget_and_none_is_dropped_in_silence() -> None:
+    base = nights.warn_night()
+    assert base.drift and base.explanation
+    psi: dict[str, float | None] = {f"feature_with_a_rather_long_name_{i:03}": 0.0001 * i for i in range(400)}
+    column = base.profile[3]
+    result = replace(
+        base,
+        drift=nights.drift(psi),
+        profile=tuple(replace(column, column=name) for name in psi),
+        explanation=replace(
+            base.explanation,
+            importances=tuple(replace(base.explanation.importances[0], feature=n, rank=i) for i, n in enumerate(psi)),
+        ),
+    )
+    html = render(result)
+    page = Page(html)
+    assert len(html.encode()) < 200_000
+    assert "feature_with_a_rather_long_name_399" in page.said("drift").replace(" ", "")  # the worst is listed
+    assert "further columns are in the record" in page.said("drift")
+    assert "further columns are in the record" in page.said("profile")
+    assert "further features are in the record" in page.said("explanation")
+
+
+def test_drift_mark_follows_the_decision_and_not_a_rule_of_its_own() -> None:
+    result = nights.warn_night()
+    limits = (AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),)
+    # family_size stands at 0.163, above the limit, without a finding: the owner ignores it, so nobody judged it
+    html = render(replace(result, decision=replace(result.decision, findings=nights.summaries(), limits=limits)))
+    drawn = html[html.index("Population stability index of") :]
+    assert "m-warn" not in drawn[: drawn.index("</svg>")]
+    assert re.search(r'class="m m-open"[^>]*><title>family_size: PSI 0.163', drawn)
+
+
+def test_trend_ends_with_this_night_and_ignores_later_ones() -> None:
+    later = replace(nights.history()[-1], night=date(2026, 8, 1))
+    html = render(nights.warn_night(), history=(*nights.history(60), later))
+    assert "of 30 nights" in html
+    assert "2026-08-01:" not in html
+    assert "2026-07-01: WARN" in html
+    assert "2026-07-01: Worst PSI 0.163" in html
+    assert "2026-07-01: AUC 0.721" in html
+
+
+def test_evidently_stands_in_the_row_of_ours_or_in_its_own() -> None:
+    said = Page(render(nights.warn_night())).said("performance")
+    assert re.search(r"AUC warn 0.68, fail 0.6 all none 0.721 0.680 to 0.763 0.739 0.721 727", said)
+    assert "Evidently F1 all none 0.412 no interval" in said
+    assert "Evidently AUC" not in said
+
+
+def test_labels_line() -> None:
+    done = nights.performance()
+    assert labels_line(None) == "performance not evaluated"
+    assert labels_line(done) == "final: 727 of 727 rows labelled"
+    assert labels_line(nights.pending()) == "performance pending until 2026-07-31"
+    part = replace(done, maturity=Maturity.PROVISIONAL, labelled=312)
+    assert labels_line(part) == "provisional: 312 of 727 rows labelled, all due by 2026-07-31"
+    assert labels_line(replace(nights.pending(), overdue=True)) == "overdue since 2026-07-31: 0 of 727 rows labelled"
+    assert labels_line(replace(nights.pending(), due=None)) == "no labels for this model"
+
+
+def test_overdue_labels_have_a_box_that_is_no_pending() -> None:
+    said = Page(render(replace(nights.pass_night(), performance=replace(nights.pending(), overdue=True)))).said(
+        "performance"
+    )
+    assert "Labels are overdue. They were due on 2026-07-31; 0 of 727 rows have one." in said
+    assert "Pending" not in said
+
+
+def test_time_is_utc_and_a_naive_time_is_refused() -> None:
+    there = CREATED.astimezone(timezone(timedelta(hours=5)))
+    assert render(nights.pass_night(), created=there) == render(nights.pass_night())
+    assert "2026-07-02 03:14:09 UTC" in render(nights.pass_night())
+    with pytest.raises(ValueError, match="aware"):
+        render(nights.pass_night(), created=datetime(2026, 7, 2))
+
+
+def test_info_check_is_shown_and_marked_as_not_counted() -> None:
+    html = render(nights.pass_night())
+    row = html[html.index('<tr class="muted">') :]
+    assert "health_" in row[: row.index("</tr>")]
+    assert Severity.INFO.value in row[: row.index("</tr>")]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0, "0"),
+        (0.3119, "0.312"),
+        (3.1187, "3.12"),
+        (1234567.0, "1,234,567"),
+        (9213.5, "9,214"),
+        (-0.42, "−0.420"),
+        (3.3e-16, "3.30 × 10⁻¹⁶"),
+        (0.00012, "0.000120"),
+        (math.inf, "not a finite number"),
+    ],
+)
+def test_number(value: float, written: str) -> None:
+    assert text.number(value).replace("\u00a0", " ") == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0, "0 %"), (1.0, "100 %"), (0.2586, "25.9 %"), (0.0003, "< 0.1 %"), (0.9997, "> 99.9 %"), (-0.031, "−3.1 %")],
+)
+def test_share(value: float, written: str) -> None:
+    assert text.share(value).replace("\u00a0", " ") == written
+
+
+@given(st.floats(0, 1))
+def test_share_is_never_rounded_to_an_end_it_is_not_at(value: float) -> None:
+    if value not in (0.0, 1.0):
+        assert text.share(value) not in ("0\u00a0%", "0.0\u00a0%", "100\u00a0%", "100.0\u00a0%")
+
+
+def test_value_and_limit_are_written_so_that_they_differ() -> None:
+    assert text.against("psi", 0.2501, 0.25) == ("0.2501", "0.25")
+    assert text.against("psi", 0.25, 0.25) == ("0.25", "0.25")
+    assert text.against("psi", 3.1187, 0.25) == ("3.12", "0.25")
+    assert text.against("auc", 0.67996, 0.68) == ("0.67996", "0.68")
+    assert text.against("new_category_share", 0.0101, 0.01) == ("1.01\u00a0%", "1\u00a0%")

@@ -1,0 +1,45 @@
+"""A database with lineage loaded from traces, by way of a real outbox."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from audit_pipeline.lineage import store
+from audit_pipeline.lineage.events import events_of
+from audit_pipeline.lineage.outbox import canonical
+from audit_pipeline.records import Trace
+
+Load = Callable[..., duckdb.DuckDBPyConnection]
+
+
+def write(folder: Path, name: str, events: list[dict[str, Any]]) -> None:
+    """Write events as another process would have left them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"".join(canonical(event) + b"\n" for event in events))
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as database:
+        yield database
+
+
+@pytest.fixture
+def loaded(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> Load:
+    def load(*traces: Trace) -> duckdb.DuckDBPyConnection:
+        events = [event for trace in traces for event in events_of(trace)]
+        number = len(list(tmp_path.glob("outbox/*")))
+        write(tmp_path / "outbox", f"{number}.jsonl", events)
+        store.load(connection, tmp_path / "outbox")
+        return connection
+
+    return load
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
+    """All rows of all lineage tables, in an order of their own."""
+    names = connection.execute("select table_name from duckdb_tables() where schema_name = 'lineage'").fetchall()
+    return {name: sorted(connection.execute(f"select * from lineage.{name}").fetchall(), key=repr) for (name,) in names}
