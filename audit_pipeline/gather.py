@@ -194,7 +194,7 @@ def _with_labels(gathered: Gathered, freezer: _Freezer, night: date, newest: dat
     except SourceError as error:
         fault = _unusable(Stage.PERFORMANCE, "labels", str(error))
         return replace(gathered, labels_due=due, labels_overdue=newest >= due, faults=(*gathered.faults, fault))
-    return replace(gathered, labels=labels, labels_due=due)
+    return replace(gathered, labels=labels, labels_due=due, labels_overdue=newest >= due)
 
 
 def _labels(freezer: _Freezer, relation: Relation) -> FileRef:

@@ -65,7 +65,8 @@ from great_expectations.expectations.row_conditions import ComparisonCondition, 
 
 from audit_pipeline.checks.table import VIEW, text, view_sql
 
-logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # it logs tracebacks, which may hold values
+for _name in ("great_expectations", "great_expectations.data_context.types.base"):  # the second has its own level
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # they log tracebacks, which may hold values
 PAIR_KEYS = ("batch_id", "table", "column_A", "column_B", "ignore_row_if")
 ROWS_KEYS = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
 FORMAT: Any = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts and aggregates, no samples
@@ -351,6 +352,8 @@ def over_parquet(path: Path, asked: Sequence[Asked], *, threads: int, memory: st
         engine = source.get_execution_engine()
         try:
             with engine.get_connection() as connection:
+                words = connection.exec_driver_sql("SELECT keyword_name FROM duckdb_keywords()").scalars()
+                engine.engine.dialect.identifier_preparer.reserved_words = set(words)  # it knows PostgreSQL's only
                 for statement in _settings(path, folder, threads=threads, memory=memory):
                     connection.exec_driver_sql(statement)
             asset = source.add_table_asset("night", table_name=VIEW)

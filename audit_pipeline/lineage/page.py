@@ -147,10 +147,25 @@ def _runs(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str, Ro
             "failed": row["failed"],
             "error": row["error"],
             "conclusion": row["conclusion"],
-            "largest": json.loads(row["largest"]) if row["largest"] else None,
+            "largest": _scores(row["largest"]),
         }
         runs[row["node"]].append({key: value for key, value in said.items() if value is not None})
     return runs
+
+
+def _scores(text: str | None) -> Rows | None:
+    """Return the drift scores of a facet, as far as they are any: another producer may have written it."""
+    found = json.loads(text) if text else None
+    if not isinstance(found, list):
+        return None
+    words, numbers = ("method", "column"), ("value", "n")
+    return [
+        score
+        for score in found
+        if isinstance(score, dict)
+        and all(isinstance(score.get(key), str) for key in words)
+        and all(isinstance(score.get(key), int | float) for key in numbers)
+    ]
 
 
 def _versions(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str, Rows]:
@@ -203,10 +218,12 @@ def _schemas(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str,
 def _schema(facets: Any) -> Rows:
     """Return name, type and tags of each column; other producers may have written anything."""
     try:
-        columns = {f["name"]: {"name": str(f["name"]), "type": f.get("type")} for f in facets["schema"]["fields"]}
+        columns = {
+            f["name"]: {"name": str(f["name"]), "type": str(f.get("type", ""))} for f in facets["schema"]["fields"]
+        }
         for tag in facets.get("tags", {}).get("tags", []):
             if tag.get("field") in columns and tag["key"] in ("role", "privacy", "masked"):
-                columns[tag["field"]][tag["key"]] = tag["value"]
+                columns[tag["field"]][tag["key"]] = str(tag["value"])
     except (KeyError, TypeError, AttributeError):
         return []
     return list(columns.values())

@@ -90,7 +90,7 @@ def _checked(measure: Callable[[Rows], Estimate]) -> Callable[[Rows], Estimate]:
     """Refuse labels other than 0 and 1 before measuring."""
 
     def checked(rows: Rows) -> Estimate:
-        refuse(int((~np.isin(rows.label, (0, 1))).sum()), "hold a label other than 0 and 1")
+        refuse(int((~np.isin(rows.label, (0, 1))).sum()), "with a label other than 0 and 1")
         return measure(rows)
 
     return checked

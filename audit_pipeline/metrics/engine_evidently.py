@@ -27,6 +27,7 @@ from audit_pipeline.metrics.frames import frame, labelled_rows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, connect
+from audit_pipeline.metrics.report_text import harmless, intro, plain, threshold, too_many
 from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
 
 os.environ["DO_NOT_TRACK"] = "1"  # before the import: nothing calls home
@@ -64,7 +65,6 @@ from evidently.metrics import (
 )
 from evidently.metrics.column_statistics import ValueDriftCalculation
 
-THRESHOLD = 0.1  # of the PSI where the policy sets none: the usual "watch"
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
 CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own
 
@@ -200,7 +200,7 @@ def evidently_report(
     """
     with connect(threads=READ_THREADS, memory=READ_MEMORY) as con:
         before = Table(con, reference)
-        reason = _too_many(rows, before.rows, row_limit)
+        reason = too_many(rows, before.rows, row_limit)
         if reason:
             runs = [_exact_run(drift, performance, night)]
         else:
@@ -216,28 +216,17 @@ def evidently_report(
     missing += [f"{m.name} ({m.slice}): {m.reason}" for m in (*performance.metrics, *metrics) if m.reason]
     missing += [performance.reason] if performance.reason else []
     missing += [line for run in runs for line in run.failed]
-    intro = _intro(model, night, rows, before.rows, reason)
+    about = intro(model, night, rows, before.rows, reason)
     folder.mkdir(parents=True, exist_ok=True)
-    html = _save_html(folder / "evidently.html", runs, intro, missing)
+    html = _save_html(folder / "evidently.html", runs, about, missing)
     return EvidentlyResult(
         scores=scores,
         metrics=metrics,
         html=html,
-        json=_save_json(folder / "evidently.json", runs, intro, missing),
+        json=_save_json(folder / "evidently.json", runs, about, missing),
         native=reason is None,
         reason=reason,
     )
-
-
-def _too_many(rows: int, reference_rows: int, row_limit: int) -> str | None:
-    """Say which side is above the row limit, or nothing."""
-    for count, name in ((rows, "the night"), (reference_rows, "the reference")):
-        if count > row_limit:
-            return (
-                f"{name} has {count:,} rows, more than the {row_limit:,} Evidently is given: "
-                "the numbers shown are the exact ones over all rows, computed outside Evidently"
-            )
-    return None
 
 
 @dataclass(frozen=True)
@@ -258,6 +247,11 @@ class _Found:
     snapshots: tuple[Snapshot, ...]
     values: dict[str, Any]
     failed: dict[str, str]
+
+    def failures(self, metrics: Sequence[Metric]) -> tuple[str, ...]:
+        """Return a sentence per metric that raised."""
+        failed = [metric for metric in metrics if metric.metric_id in self.failed]
+        return tuple(f"{m.to_calculation().display_name()}: {self.failed[m.metric_id]}" for m in failed)
 
     def value(self, metric: Metric) -> tuple[float | None, str | None]:
         """Return (value, None) or (None, reason)."""
@@ -303,7 +297,7 @@ def _drift_run(
     judged = [score.column for score in exact if score.reason is None]
     sizes = {name: (int(now[name].count()), int(before[name].count())) for name in judged}
     asked = {
-        name: SafeValueDrift(column=name, method="psi", threshold=_threshold(model, name))
+        name: SafeValueDrift(column=name, method="psi", threshold=threshold(model, name))
         for name in judged
         if min(sizes[name])
     }
@@ -335,19 +329,11 @@ def _evidently_score(exact: DriftScore, value: float | None, reason: str | None,
     )
 
 
-def _threshold(model: ModelConfig, column: str) -> float:
-    """The PSI from which the policy warns, else fails, for this column."""
-    policy = model.policy.drift
-    limit = policy.prediction_psi if model.columns[column].role in ("score", "prediction") else policy.psi
-    own = policy.columns.get(column)
-    limit = own.psi if own and own.psi else limit
-    return next((x for x in (limit.warn, limit.fail) if x is not None), THRESHOLD)
-
-
 def _summary_run(current: Dataset, columns: Sequence[str], night: date) -> _Run:
     """Rows, and missing values per column."""
-    found = _run([RowCount(), *(MissingValueCount(column=name) for name in columns)], current, None, night)
-    return _Run("Rows and missing values of the night", found.snapshots, failed=tuple(found.failed.values()))
+    metrics = [RowCount(), *(MissingValueCount(column=name) for name in columns)]
+    found = _run(metrics, current, None, night)
+    return _Run("Rows and missing values of the night", found.snapshots, failed=found.failures(metrics))
 
 
 def _quality_runs(rows: Rows | None, model: ModelConfig, exact: Performance, night: date) -> list[_Run]:
@@ -414,7 +400,7 @@ def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
     }
     found = _run(metrics, stub, None, night, tables)
     title = "Exact numbers over all rows, computed outside Evidently"
-    return _Run(title, found.snapshots, failed=tuple(found.failed.values()))
+    return _Run(title, found.snapshots, failed=found.failures(metrics))
 
 
 def _dataset(data: pd.DataFrame, kinds: Mapping[str, str]) -> Dataset:
@@ -465,16 +451,9 @@ def _column_widgets(value: str, label: str, bars: pd.DataFrame | None) -> list[B
     return [*widgets, plotly_data(title="", data=traces, layout=layout, size=WidgetSize.HALF)]
 
 
-def _intro(model: ModelConfig, night: date, rows: int, reference_rows: int, reason: str | None) -> str:
-    """What the report is about and whose numbers it shows."""
-    who = reason or "Evidently computed over the rows; the scores of record are the exact ones of the audit"
-    head = f"Model {model.model_id}, night {night}: {rows:,} rows against {reference_rows:,} of the reference"
-    return f"{head}. {who[0].upper()}{who[1:]}."
-
-
-def _save_html(path: Path, runs: Sequence[_Run], intro: str, missing: Sequence[str]) -> Path:
+def _save_html(path: Path, runs: Sequence[_Run], about: str, missing: Sequence[str]) -> Path:
     """Write one page with the widgets of all runs; it needs no network."""
-    widgets = [text_widget(text=intro)]
+    widgets = [text_widget(text=about)]
     if missing:
         widgets.append(text_widget(text="\n".join(f"- {line}" for line in missing), title="Not evaluated"))
     for run in runs:
@@ -482,39 +461,19 @@ def _save_html(path: Path, runs: Sequence[_Run], intro: str, missing: Sequence[s
         if shown:
             widgets += [text_widget(text=f"## {run.title}"), *shown]
     for widget in widgets:
-        widget.title, widget.params = _harmless(widget.title), _harmless(widget.params)
+        widget.title, widget.params = harmless(widget.title), harmless(widget.params)
     path.write_text(render_widgets([group_widget(title="", widgets=widgets)]), encoding="utf-8")
     return path
 
 
-def _harmless(value: Any) -> Any:
-    """Replace < and > in all texts: Evidently writes them raw into a script, where a category could end it."""
-    if isinstance(value, dict):
-        return {_harmless(key): _harmless(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_harmless(item) for item in value]
-    return value.replace("<", "‹").replace(">", "›") if isinstance(value, str) else value
-
-
-def _save_json(path: Path, runs: Sequence[_Run], intro: str, missing: Sequence[str]) -> Path:
+def _save_json(path: Path, runs: Sequence[_Run], about: str, missing: Sequence[str]) -> Path:
     """Write what `Snapshot.dict()` holds, in one order and without clock or random ids."""
     found = [snapshot.dict() for run in runs for snapshot in run.snapshots]
     content = {
-        "about": intro,
+        "about": about,
         "metrics": [item for each in found for item in each["metrics"]],
         "not_evaluated": list(missing),
     }
-    text = json.dumps(_plain(content), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+    text = json.dumps(plain(content), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
     return path
-
-
-def _plain(value: Any) -> Any:
-    """Numpy values as Python's, numbers that are not finite as null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -46,8 +46,9 @@ def _fetch(table: Table, names: Sequence[str], kinds: Mapping[str, str]) -> dict
 def _series(values: Any, *, numeric: bool) -> pd.Series:
     """A fetched column as pandas has it."""
     if not numeric:
-        texts = np.ma.asarray(values, dtype=object)
-        return pd.Series(np.where(np.ma.getmaskarray(texts), None, texts.data), dtype=object)
+        texts = np.array(np.ma.getdata(values), dtype=object)
+        texts[np.ma.getmaskarray(values)] = None
+        return pd.Series(texts)
     numbers = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
     return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
 

@@ -55,6 +55,6 @@ REGRESSION: tuple[Metric, ...] = (
 
 def _errors(rows: Rows) -> Floats:
     """Prediction minus label, all finite."""
-    refuse(int((~np.isfinite(rows.label)).sum()), "hold a label that is no finite number")
+    refuse(int((~np.isfinite(rows.label)).sum()), "with a label that is no finite number")
     refuse(int((~np.isfinite(rows.prediction)).sum()), "without a finite prediction")
     return np.asarray(rows.prediction - rows.label, dtype=np.float64)

@@ -54,7 +54,7 @@ class Night:
         return result
 
 
-def expect(kind: str, *, severity: Severity = Severity.WARNING, **kwargs: Any) -> ExpectationConfig:
+def expect(kind: str, *, severity: Any = Severity.WARNING, **kwargs: Any) -> ExpectationConfig:
     """Make one expectation; `kind` without its first word."""
     name = kind if kind.startswith("unexpected") else f"expect_{kind}"
     return ExpectationConfig(type=name, severity=severity, kwargs=kwargs)

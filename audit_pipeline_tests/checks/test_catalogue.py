@@ -21,19 +21,20 @@ def test_every_official_type_has_its_kind_and_no_other_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "key", "words"),
+    ("kind", "kwargs", "key", "words"),
     [
-        ("type: expect_column_values_to_be_uniqe\n    kwargs: {column: age}", "type", "expect_column_values_to_be_unique"),
-        ("type: expect_column_values_to_be_unique\n    kwargs: {colum: age}", "kwargs.colum", "Did you mean 'column'?"),
-        ("type: expect_column_values_to_be_unique\n    kwargs: {column: agee}", "kwargs.column", "Did you mean 'age'?"),
-        ("type: expect_column_values_to_be_unique", "kwargs", "needs `column`"),
-        ("type: expect_column_values_to_be_increasing\n    kwargs: {column: age}", "type", "sorted by its row_id"),
-        ("type: expect_column_quantile_values_to_be_between\n    kwargs: {column: age, quantile_ranges: {}, "
-         "allow_relative_error: linear}", "kwargs.allow_relative_error", "is no argument"),
+        ("column_values_to_be_uniqe", "{column: age}", "type", "Did you mean 'expect_column_values_to_be_unique'?"),
+        ("column_values_to_be_unique", "{colum: age}", "kwargs.colum", "Did you mean 'column'?"),
+        ("column_values_to_be_unique", "{column: agee}", "kwargs.column", "Did you mean 'age'?"),
+        ("column_values_to_be_unique", "{}", "kwargs", "needs `column`"),
+        ("column_values_to_be_increasing", "{column: age}", "type", "sorted by its row_id"),
+        ("column_values_to_be_of_type", "{column: age, type_: int}", "type", "declared type of every column"),
+        ("column_min_to_be_between", "{column: age, condition_parser: x}", "kwargs.condition_parser", "no argument"),
     ],
-)  # fmt: skip
-def test_a_faulty_expectation_is_refused(tmp_path: Path, entry: str, key: str, words: str) -> None:
-    suite = f"schema_version: 1\nmodel_id: risk\nexpectations:\n  - severity: warning\n    {entry}\n"
+)
+def test_a_faulty_expectation_is_refused(tmp_path: Path, kind: str, kwargs: str, key: str, words: str) -> None:
+    entry = f"{{type: expect_{kind}, severity: warning, kwargs: {kwargs}}}"
+    suite = f"schema_version: 1\nmodel_id: risk\nexpectations:\n  - {entry}\n"
     with pytest.raises(ConfigError) as caught:
         load_project(write_project(tmp_path, suite))
     (fault,) = [fault for fault in caught.value.faults if words in fault.message]

@@ -1,6 +1,7 @@
 """What the door leans on in Great Expectations 1.24.1 and beyond its public interface; red when it changes."""
 
 import os
+import sys
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +21,7 @@ def test_the_private_method_is_still_there() -> None:
 
 
 def test_calling_home_is_off_before_the_import() -> None:
-    assert engine_gx.gx is not None
+    assert "great_expectations" in sys.modules
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
 
 
@@ -51,5 +52,5 @@ def test_our_engines_find_our_providers(metric: str, engine: str, provider: Any)
 
 def test_the_package_itself_keeps_its_own_providers() -> None:
     instance = object.__new__(SqlAlchemyExecutionEngine)
-    found, _ = get_metric_provider("column.quantile_values", instance)
+    found: Any = get_metric_provider("column.quantile_values", instance)[0]
     assert found is not engine_gx.Quantiles

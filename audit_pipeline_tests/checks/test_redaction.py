@@ -20,7 +20,7 @@ def night(tmp_path: Path) -> Night:
             "who": ("category", [NAME] + ["A", "B", "C"] * 13),
             "x": ("number", [NUMBER] + [float(i) for i in range(39)]),
             "id": ("category", [NAME] * 2 + [f"r{i}" for i in range(38)]),
-            "few": ("number", [NUMBER] * 3 + [None] * 37),
+            "few": ("number", [NUMBER] * 2 + [None] * 38),
         },
     )
 
@@ -39,7 +39,7 @@ def test_planted_values_stand_nowhere(night: Night, engine: str, capfd: pytest.C
         expect("column_most_common_value_to_be_in_set", column="id", value_set=["r1"]),
         expect("column_values_to_match_regex", column="who", regex="^.$"),
         expect("column_values_to_be_unique", column="id"),
-        expect("compound_columns_to_be_unique", column_list=["id"]),
+        expect("compound_columns_to_be_unique", column_list=["id", "few"]),
         expect("column_max_to_be_between", column="x", max_value=100),
         expect("column_min_to_be_between", column="few", max_value=100),
         expect("column_quantile_values_to_be_between", column="x", quantile_ranges=top),

@@ -1,6 +1,7 @@
 """The three quality scores, worked by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_scores_of_a_small_night(tmp_path: Path, engine: str) -> None:
         expect("column_values_to_match_regex", column="b", regex="("),  # not evaluated: counts nowhere
         expect("column_mean_to_be_between", column="a", max_value=0),  # one number: has no unexpected values
     )
-    scores = {score.name: (score.value, score.n) for score in validation.scores}
+    scores: dict[str, Any] = {score.name: (score.value, score.n) for score in validation.scores}
     assert scores == {
         "completeness": (pytest.approx(1 - 4 / 40), 40),
         "accuracy": (pytest.approx(1 - 21 / 36), 36),

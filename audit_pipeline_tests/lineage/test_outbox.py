@@ -17,7 +17,7 @@ from audit_pipeline.errors import LineageError
 from audit_pipeline.lineage import outbox, store
 
 WRITER = """
-import sys, uuid
+import sys, time, uuid
 from pathlib import Path
 from audit_pipeline.lineage.outbox import append
 folder, name = Path(sys.argv[1]), sys.argv[2]
@@ -26,6 +26,7 @@ for number in range(100000):
         "run": {"runId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{number}/{i}"))},
         "job": {"namespace": "n", "name": name}, "inputs": [], "outputs": [], "pad": "x" * 500} for i in range(2)]
     append(folder, events)
+    time.sleep(0.003)
     print("\\n".join(event["run"]["runId"] for event in events), flush=True)  # acknowledged
 """
 
@@ -37,8 +38,8 @@ def event(number: int) -> dict[str, Any]:
 def test_killed_writers_lose_no_acknowledged_event_and_double_none(tmp_path: Path) -> None:
     folder, chance = tmp_path / "outbox", random.Random(7)
     acknowledged: set[str] = set()
-    with duckdb.connect(str(tmp_path / "lineage.duckdb")) as connection:
-        for turn in range(3):
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as connection:
+        for turn in range(2):
             writers = [
                 subprocess.Popen(
                     [sys.executable, "-c", WRITER, str(folder), f"{turn}-{i}"], stdout=subprocess.PIPE, text=True

@@ -71,7 +71,8 @@ def trace(
         run: Dagster's run id.
         attempt: 1 for the first.
     """
-    begun = datetime(night.year, night.month, night.day, 2, tzinfo=UTC) + timedelta(days=1)
+    created = datetime(night.year, night.month, night.day, 2, tzinfo=UTC) + timedelta(days=1)
+    begun = created + timedelta(hours=attempt - 1)
     raw = tuple(Column(c.name, c.type, c.role, c.privacy) for c in COLUMNS)
     log = dataset(model, "log", night, columns=raw, rows=2000)
     kept = tuple(
@@ -126,7 +127,7 @@ def trace(
         finding(Stage.PERFORMANCE, "auc", None, Outcome.PASS),
     )
     return Trace(
-        RunContext(run or f"run-{night}", begun, attempt),
+        RunContext(run or f"run-{night}", created, attempt),
         model,
         night,
         "care_management",

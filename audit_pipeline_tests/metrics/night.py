@@ -1,6 +1,6 @@
 """Small models and canonical Parquet files for the tests of this folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def model(columns: Mapping[str, str], *, task: str = "binary", **extra: Any) -> 
     )
 
 
-def write(path: Path, config: ModelConfig, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> Path:
+def write(path: Path, config: ModelConfig, columns: Mapping[str, Any]) -> Path:
     """Write columns as a canonical Parquet file; the row_id is added, types are the model file's."""
     n = len(next(iter(columns.values()))) if columns else 0
     arrays = {"id": pa.array(range(n), pa.int64())}
@@ -56,8 +56,8 @@ def write(path: Path, config: ModelConfig, columns: Mapping[str, Sequence[Any] |
 def drift_of(
     folder: Path,
     config: ModelConfig,
-    current: Mapping[str, Sequence[Any] | np.ndarray],
-    reference: Mapping[str, Sequence[Any] | np.ndarray],
+    current: Mapping[str, Any],
+    reference: Mapping[str, Any],
 ) -> Drift:
     """Measure the drift between two sets of columns."""
     now = write(folder / "now.parquet", config, current)

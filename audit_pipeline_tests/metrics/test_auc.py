@@ -28,7 +28,7 @@ def naive_delong(score: list[float], label: list[bool]) -> tuple[float, float]:
     return auc, math.sqrt(s10 / len(xs) + s01 / len(ys))
 
 
-def test_auc_by_hand():
+def test_auc_by_hand() -> None:
     # positives 0.8, 0.5; negatives 0.5, 0.1: wins 1, 1, 1/2, 1 of 4 = 0.875
     # V10 = (1, 0.75), V01 = (0.75, 1): each variance 0.03125, se = sqrt(0.03125/2 + 0.03125/2) = 0.176777
     auc, se = delong(np.array([0.8, 0.5, 0.5, 0.1]), np.array([1.0, 1.0, 0.0, 0.0]))
@@ -37,7 +37,7 @@ def test_auc_by_hand():
 
 
 @given(ROWS)
-def test_delong_equals_every_pair_compared_and_scikit_learn(rows):
+def test_delong_equals_every_pair_compared_and_scikit_learn(rows: list[tuple[float, bool]]) -> None:
     score, label = [s for s, _ in rows], [y for _, y in rows]
     assume(2 <= sum(label) <= len(label) - 2)
     auc, se = delong(np.array(score), np.array(label, dtype=float))
@@ -46,13 +46,13 @@ def test_delong_equals_every_pair_compared_and_scikit_learn(rows):
 
 
 @given(ROWS)
-def test_average_precision_equals_scikit_learn(rows):
+def test_average_precision_equals_scikit_learn(rows: list[tuple[float, bool]]) -> None:
     score, label = np.array([s for s, _ in rows]), np.array([float(y) for _, y in rows])
     assume(label.any())
     assert average_precision(score, label) == pytest.approx(average_precision_score(label, score), abs=1e-12)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     # binormal, one sd apart: the true AUC is Phi(1/sqrt(2)) = 0.760250
     rng = np.random.default_rng(11)
     label = np.repeat([0.0, 1.0], 100)

@@ -1,24 +1,27 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_pipeline.records import Distribution
+from audit_pipeline.records import Distribution, Drift
 from audit_pipeline_tests.metrics.night import drift_of, model
 
 CONFIG = model({"x": "number", "c": "category", "k": "integer"}, policy={"drift": {"min_rows": 11, "bins": 10}})
 
 
-def bars(found, column: str) -> Distribution:
+def bars(found: Drift, column: str) -> Distribution:
     (one,) = [d for d in found.distributions if d.column == column]
     return one
 
 
-def columns(x, c, k, n):
+def columns(x: Any, c: Any, k: Any, n: int) -> Any:
     return {"x": x, "c": c, "k": k, "score": np.linspace(0, 1, n)}
 
 
-def test_labels_and_shares_by_hand(tmp_path):
+def test_labels_and_shares_by_hand(tmp_path: Path) -> None:
     # reference 0..99: edges at 9, 19, ..., 89; current: everything in the last bin, 50 of 100 missing
     now = columns([95.0] * 50 + [None] * 50, ["a"] * 60 + ["b"] * 40, [0] * 50 + [2] * 50, 100)
     before = columns(np.arange(100.0), ["a"] * 80 + ["b"] * 20, [0] * 40 + [1] * 60, 100)
@@ -32,7 +35,7 @@ def test_labels_and_shares_by_hand(tmp_path):
     assert [(b.label, b.share) for b in bars(found, "k").bins] == [("up to 0", 0.5), ("above 0", 0.5)]
 
 
-def test_rare_categories_are_neither_named_nor_left_as_a_difference(tmp_path):
+def test_rare_categories_are_neither_named_nor_left_as_a_difference(tmp_path: Path) -> None:
     config = model({"c": "category"})
     now = {"c": ["a"] * 200 + ["b"] * 197 + ["rare disease"] * 3, "score": np.linspace(0, 1, 400)}
     before = {"c": ["a"] * 200 + ["b"] * 200, "score": np.linspace(0, 1, 400)}
@@ -41,7 +44,7 @@ def test_rare_categories_are_neither_named_nor_left_as_a_difference(tmp_path):
     assert [(b.label, b.share) for b in found.bins] == [("a", 0.5), ("other", 0.5)]
 
 
-def test_many_categories_and_a_constant(tmp_path):
+def test_many_categories_and_a_constant(tmp_path: Path) -> None:
     config = model({"c": "category", "x": "number"})
     values = [f"ward {i:02}" for i in range(40) for _ in range(20)]
     score = np.linspace(0, 1, 800)
@@ -63,10 +66,10 @@ def test_many_categories_and_a_constant(tmp_path):
 NUMBERS = st.lists(st.one_of(st.none(), st.integers(-4, 4)), min_size=11, max_size=80)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NUMBERS, NUMBERS)
-def test_no_bar_shows_one_to_ten_rows(tmp_path, now, before):
-    def table(values):
+def test_no_bar_shows_one_to_ten_rows(tmp_path: Path, now: Any, before: Any) -> Any:
+    def table(values: Any) -> Any:
         return columns(
             [None if v is None else v / 3 for v in values],
             [None if v is None else f"name {v}" for v in values],

@@ -1,5 +1,7 @@
 import math
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,7 @@ SCORES = RNG.random(400)
 CONFIG = model({"age": "number", "ward": "category", "urgent": "boolean", "visits": "integer"})
 
 
-def night(n: int = 400, seed: int = 1) -> dict:
+def night(n: int = 400, seed: int = 1) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     return {
         "age": rng.normal(60, 10, n),
@@ -26,7 +28,7 @@ def night(n: int = 400, seed: int = 1) -> dict:
     }
 
 
-def test_categories_by_hand(tmp_path):
+def test_categories_by_hand(tmp_path: Path) -> None:
     # reference 200 a, 200 b; current 300 a, 80 b, 20 new c:
     # 0.25 ln(0.75/0.5) - 0.3 ln(0.2/0.5) + (0.05 - 1e-6) ln(0.05/1e-6)
     # = 0.101366 + 0.274887 + 0.540978 = 0.917231
@@ -44,7 +46,7 @@ def test_categories_by_hand(tmp_path):
     assert not [s for s in found.scores if (s.column, s.method) == ("ward", "ks")]
 
 
-def test_missing_share_by_hand(tmp_path):
+def test_missing_share_by_hand(tmp_path: Path) -> None:
     # 100 of 400 missing against 40 of 400: difference 0.15; pooled 140/800 = 0.175;
     # z = 0.15 / sqrt(0.175 * 0.825 * 2/400) = 5.5829, two-sided p = 2.37e-8
     config = model({"age": "number"})
@@ -62,7 +64,7 @@ def test_missing_share_by_hand(tmp_path):
     assert (score(found, "age", "psi").n, score(found, "age", "psi").n_reference) == (300, 360)
 
 
-def test_an_integer_with_few_values_is_compared_value_by_value(tmp_path):
+def test_an_integer_with_few_values_is_compared_value_by_value(tmp_path: Path) -> None:
     # values 0 and 1, 200 each, against 100 and 300: 0.25 ln(0.75/0.5) - 0.25 ln(0.25/0.5) = 0.274653
     config = model({"visits": "integer"})
     found = drift_of(
@@ -75,7 +77,7 @@ def test_an_integer_with_few_values_is_compared_value_by_value(tmp_path):
     assert score(found, "visits", "ks").value == pytest.approx(0.25)
 
 
-def test_what_cannot_be_judged_says_why_and_takes_nothing_else_down(tmp_path):
+def test_what_cannot_be_judged_says_why_and_takes_nothing_else_down(tmp_path: Path) -> None:
     config = model(
         {
             "empty": "number",
@@ -122,7 +124,7 @@ def test_what_cannot_be_judged_says_why_and_takes_nothing_else_down(tmp_path):
     assert {d.column for d in found.distributions} == {"constant", "few", "age", "score"}
 
 
-def test_a_reference_of_one_value_that_changes_is_drift(tmp_path):
+def test_a_reference_of_one_value_that_changes_is_drift(tmp_path: Path) -> None:
     config = model({"age": "number"})
     found = drift_of(tmp_path, config, {"age": [6.0] * 400, "score": SCORES}, {"age": [5.0] * 400, "score": SCORES})
     assert score(found, "age", "ks").value == 1.0
@@ -130,31 +132,31 @@ def test_a_reference_of_one_value_that_changes_is_drift(tmp_path):
 
 
 @pytest.mark.parametrize("n", [0, 1, 199])
-def test_too_few_rows_are_not_evaluated(tmp_path, n):
+def test_too_few_rows_are_not_evaluated(tmp_path: Path, n: int) -> None:
     found = drift_of(tmp_path, CONFIG, night(n), night(400))
     assert len(found.scores) == 5 * 2 + 3 + 1  # psi and missing_share of 5, ks of 3, new categories of 1
     assert all(s.value is None and s.reason for s in found.scores)
     assert [d for d in found.distributions if n < 11] == []
 
 
-def test_no_reference_at_all(tmp_path):
+def test_no_reference_at_all(tmp_path: Path) -> None:
     now = write(tmp_path / "now.parquet", CONFIG, night())
     found = measure_drift(now, [], CONFIG, threads=1, memory="256MB")
     assert {s.reason for s in found.scores} == {"the reference has no data"}
     assert found.distributions == ()
 
 
-def test_several_reference_files_are_one_reference(tmp_path):
+def test_several_reference_files_are_one_reference(tmp_path: Path) -> None:
     a, b = night(300, seed=2), night(300, seed=3)
     both = {name: np.concatenate([a[name], b[name]]) for name in a}
     now = write(tmp_path / "night=2026-01-01" / "now.parquet", CONFIG, night())
     parts = [write(tmp_path / f"night=2025-12-0{i}" / "x.parquet", CONFIG, x) for i, x in ((1, a), (2, b))]
     whole = write(tmp_path / "whole.parquet", CONFIG, both)
-    options = {"threads": 2, "memory": "256MB"}
+    options: dict[str, Any] = {"threads": 2, "memory": "256MB"}
     assert measure_drift(now, parts, CONFIG, **options) == measure_drift(now, [whole], CONFIG, **options)
 
 
-def test_neither_row_order_nor_threads_change_a_bit(tmp_path):
+def test_neither_row_order_nor_threads_change_a_bit(tmp_path: Path) -> None:
     current, reference = night(5000, seed=4), night(5000, seed=5)
     order = list(range(5000))
     random.Random(3).shuffle(order)
@@ -167,7 +169,7 @@ def test_neither_row_order_nor_threads_change_a_bit(tmp_path):
     assert again == first
 
 
-def test_infinities_are_values_and_nulls_are_not(tmp_path):
+def test_infinities_are_values_and_nulls_are_not(tmp_path: Path) -> None:
     config = model({"age": "number"})
     base = np.arange(400.0)
     found = drift_of(
@@ -186,7 +188,7 @@ def test_infinities_are_values_and_nulls_are_not(tmp_path):
     assert score(found, "age", "psi").value == pytest.approx(expected)
 
 
-def test_row_id_subject_time_and_version_are_not_measured(tmp_path):
+def test_row_id_subject_time_and_version_are_not_measured(tmp_path: Path) -> None:
     config = model({"who": "category subject_id", "rev": "category model_version", "sex": "category segment"})
     columns = {
         "who": [str(i) for i in range(400)],
@@ -198,7 +200,7 @@ def test_row_id_subject_time_and_version_are_not_measured(tmp_path):
     assert {s.column for s in found.scores} == {"sex", "score"}
 
 
-def test_odd_column_names_and_folders(tmp_path):
+def test_odd_column_names_and_folders(tmp_path: Path) -> None:
     name = 'O\'Hara "x"; drop'
     config = model({name: "number"})
     columns = {name: SCORES, "score": SCORES}
@@ -206,7 +208,7 @@ def test_odd_column_names_and_folders(tmp_path):
     assert score(found, name, "psi").value == 0.0
 
 
-def test_an_unreadable_file_is_a_metric_error(tmp_path):
+def test_an_unreadable_file_is_a_metric_error(tmp_path: Path) -> None:
     bad = tmp_path / "bad.parquet"
     bad.write_bytes(b"no parquet")
     with pytest.raises(MetricError, match=r"bad\.parquet"):

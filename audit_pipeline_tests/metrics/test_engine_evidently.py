@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.metrics import measure_drift, measure_performance
 from audit_pipeline.metrics.engine_evidently import evidently_report
 from audit_pipeline_tests.metrics.night import model, write
@@ -31,7 +34,7 @@ CONFIG = model(
 )
 
 
-def night(seed: int) -> dict:
+def night(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     return {
         "age": np.r_[math.inf, rng.normal(60 + seed, 10, N - 1)],
@@ -45,8 +48,16 @@ def night(seed: int) -> dict:
 
 
 @pytest.fixture
-def report(tmp_path):
-    def make(config=CONFIG, current=None, *, reference=None, label=True, row_limit=20_000, folder="out"):
+def report(tmp_path: Path) -> Any:
+    def make(
+        config: ModelConfig = CONFIG,
+        current: Any = None,
+        *,
+        reference: Any = None,
+        label: Any = True,
+        row_limit: int = 20_000,
+        folder: str = "out",
+    ) -> Any:
         current = night(1) if current is None else current
         now = write(tmp_path / "now.parquet", config, current)
         before = write(tmp_path / "before.parquet", config, night(0) if reference is None else reference)
@@ -57,7 +68,7 @@ def report(tmp_path):
             output = np.array(current.get("score", current.get("prediction")), dtype=float)
             truth = output + np.sin(np.arange(rows)) if config.task == "regression" else (output > 0.4).astype(int)
             pq.write_table(pa.table({"id": range(rows), "label": truth}), known)
-        options = {"threads": 1, "memory": "256MB"}
+        options: dict[str, Any] = {"threads": 1, "memory": "256MB"}
         drift = measure_drift(now, [before], config, **options)
         performance = measure_performance(now, known, [], config, due=NIGHT, overdue=False, **options)
         found = evidently_report(
@@ -77,11 +88,11 @@ def report(tmp_path):
     return make
 
 
-def metric_values(found) -> dict[str, object]:
+def metric_values(found: Any) -> dict[str, object]:
     return {item["metric_name"]: item["value"] for item in json.loads(found.json.read_text())["metrics"]}
 
 
-def test_psi_is_evidently_s_own_statistic(report):
+def test_psi_is_evidently_s_own_statistic(report: Any) -> None:
     from evidently.legacy.calculations.stattests.psi import psi_stat_test
     from evidently.legacy.core import ColumnType
 
@@ -97,7 +108,7 @@ def test_psi_is_evidently_s_own_statistic(report):
     assert found.native
 
 
-def test_what_evidently_cannot_take_costs_no_other_column(report):
+def test_what_evidently_cannot_take_costs_no_other_column(report: Any) -> None:
     found, _, _ = report()
     scores = {s.column: s for s in found.scores}
     for column, why in [
@@ -112,12 +123,12 @@ def test_what_evidently_cannot_take_costs_no_other_column(report):
     assert metric_values(found)["MissingValueCount(column=empty)"] == {"count": N, "share": 1.0}
 
 
-def test_a_metric_that_raises_costs_only_itself(report, monkeypatch):
+def test_a_metric_that_raises_costs_only_itself(report: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     from evidently.metrics.column_statistics import ValueDriftCalculation
 
     whole = ValueDriftCalculation.calculate
 
-    def breaks_for_age(self, context, current, reference):
+    def breaks_for_age(self: Any, context: Any, current: Any, reference: Any) -> Any:
         if self.metric.column == "age":
             raise KeyError("a row's value")
         return whole(self, context, current, reference)
@@ -132,7 +143,7 @@ def test_a_metric_that_raises_costs_only_itself(report, monkeypatch):
     }
 
 
-def test_quality_equals_the_exact_numbers(report):
+def test_quality_equals_the_exact_numbers(report: Any) -> None:
     found, _, performance = report()
     exact = {m.name: m.value for m in performance.metrics}
     assert len(found.metrics) == 5
@@ -140,7 +151,7 @@ def test_quality_equals_the_exact_numbers(report):
         assert one.value == pytest.approx(exact[one.name.removeprefix("evidently:")], abs=1e-9), one.name
 
 
-def test_regression_quality_equals_the_exact_numbers(report):
+def test_regression_quality_equals_the_exact_numbers(report: Any) -> None:
     config = model({}, task="regression")
     columns = {"prediction": RNG.normal(size=N)}
     found, _, performance = report(config, columns, reference=columns)
@@ -150,7 +161,7 @@ def test_regression_quality_equals_the_exact_numbers(report):
         assert one.value == pytest.approx(exact[name], abs=1e-9), name
 
 
-def test_a_missing_probability_costs_only_what_needs_it(report):
+def test_a_missing_probability_costs_only_what_needs_it(report: Any) -> None:
     config = model({"decision": "boolean prediction"})
     columns = {"score": [None, *RNG.random(N - 1)], "decision": RNG.random(N) < 0.5}
     found, _, _ = report(config, columns, reference=columns)
@@ -160,7 +171,7 @@ def test_a_missing_probability_costs_only_what_needs_it(report):
 
 
 @pytest.mark.parametrize(("rows", "reference_rows"), [(N, 20), (20, N)])
-def test_above_the_limit_the_exact_numbers_are_shown(report, rows, reference_rows):
+def test_above_the_limit_the_exact_numbers_are_shown(report: Any, rows: int, reference_rows: int) -> None:
     config = model({"age": "number"}, policy={"drift": {"min_rows": 11}, "performance": {"min_labels": 11}})
     current = {"age": RNG.normal(size=rows), "score": RNG.random(rows)}
     reference = {"age": RNG.normal(size=reference_rows), "score": RNG.random(reference_rows)}
@@ -178,7 +189,7 @@ def test_above_the_limit_the_exact_numbers_are_shown(report, rows, reference_row
 
 
 @pytest.mark.parametrize("row_limit", [20_000, 100])
-def test_the_page_is_whole_harmless_and_offline(report, row_limit):
+def test_the_page_is_whole_harmless_and_offline(report: Any, row_limit: int) -> None:
     found, _, _ = report(row_limit=row_limit)
     page = found.html.read_text()
     assert "share of rows" in page  # the plots are there
@@ -188,7 +199,7 @@ def test_the_page_is_whole_harmless_and_offline(report, row_limit):
 
 
 @pytest.mark.parametrize("row_limit", [20_000, 100])
-def test_the_json_is_the_same_every_time_and_strict(report, row_limit):
+def test_the_json_is_the_same_every_time_and_strict(report: Any, row_limit: int) -> None:
     first, _, _ = report(row_limit=row_limit)
     again, _, _ = report(row_limit=row_limit, folder="again")
     assert first.json.read_bytes() == again.json.read_bytes()
@@ -197,7 +208,7 @@ def test_the_json_is_the_same_every_time_and_strict(report, row_limit):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 12])
-def test_nights_too_small_still_get_a_report(report, rows):
+def test_nights_too_small_still_get_a_report(report: Any, rows: int) -> None:
     config = model({"age": "number", "ward": "category"})
     columns = {"age": RNG.normal(size=rows), "ward": ["north"] * rows, "score": RNG.random(rows)}
     found, _, _ = report(config, columns, reference={k: night(0)[k] for k in ("age", "ward", "score")})
@@ -205,18 +216,18 @@ def test_nights_too_small_still_get_a_report(report, rows):
     assert all(s.value is None and s.reason for s in found.scores)
 
 
-def test_nothing_calls_home():
+def test_nothing_calls_home() -> None:
     assert os.environ["DO_NOT_TRACK"] == "1"
 
 
-def test_importing_the_stage_does_not_import_evidently():
+def test_importing_the_stage_does_not_import_evidently() -> None:
     heavy = ("evidently", "pandas", "sklearn", "scipy", "plotly")
     code = f"import sys, audit_pipeline.metrics; sys.exit(str([m for m in {heavy} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.startswith("[]")
 
 
-def test_group_by_is_wrong_and_a_subset_is_right():
+def test_group_by_is_wrong_and_a_subset_is_right() -> None:
     """Fails the day GroupBy can be trusted, or slices are built on it: then this module may change."""
     from evidently import BinaryClassification, DataDefinition, Dataset, Report
     from evidently.metrics import Accuracy
@@ -234,3 +245,16 @@ def test_group_by_is_wrong_and_a_subset_is_right():
     grouped = Report([GroupBy(Accuracy(), "sex")]).run(whole, None).dict()["metrics"]
     share = (data.sex == "F").mean()
     assert [m["value"] for m in grouped[-2:]] == pytest.approx([share, share])
+
+
+def test_a_summary_that_raises_is_named(report: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evidently.metrics.column_statistics import MissingValueCountCalculation
+
+    def breaks(self: Any, context: Any, current: Any, reference: Any) -> Any:
+        raise ValueError("a row's value")
+
+    monkeypatch.setattr(MissingValueCountCalculation, "calculate", breaks)
+    found, _, _ = report()
+    assert metric_values(found)["RowCount()"] == N
+    missing = json.loads(found.json.read_text())["not_evaluated"]
+    assert any("age" in line and line.endswith("Evidently raised ValueError") for line in missing)

@@ -63,7 +63,8 @@ def test_infinities_are_present_but_not_averaged(profiled: Callable[..., dict[st
 
 
 def test_ten_values_are_too_few_and_eleven_are_enough(profiled: Callable[..., dict[str, ColumnProfile]]) -> None:
-    sql = "select range as id, case when range < 10 then 1 end as ten, case when range < 11 then 1 end as eleven from range(30)"
+    sql = """select range as id, case when range < 10 then 1 end as ten, case when range < 11 then 1 end as eleven
+             from range(30)"""
     found = profiled(sql, [ID, column("ten", "number"), column("eleven", "integer")])
     ten, eleven = found["ten"], found["eleven"]
     assert (ten.missing, ten.distinct, ten.mean, ten.sd, ten.quantiles) == (20, None, None, None, ())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -37,7 +38,7 @@ COLUMNS = [
 ]
 BIG = """select 'r' || lpad(i::varchar, 7, '0') as id, (hash(i) % 100000) / 7.0 as x, (hash(i + 1) % 9)::int as k,
          nullif('c' || (i % 5), 'c3') as c, i % 2 = 0 as b, timestamp '2026-07-01' + to_seconds(i) as t
-         from (select range as i from range(100000))"""  # noqa: S608
+         from (select range as i from range(100000))"""
 
 
 def test_shuffled_rows_and_other_thread_counts_give_the_same_file(freeze: Freeze) -> None:
@@ -113,17 +114,8 @@ def test_a_second_take_leaves_the_file_alone_and_nothing_behind(freeze: Freeze, 
     assert not list((tmp_path / "audit" / ".work").iterdir())
 
 
-def test_sorting_spills_into_the_work_folder_when_memory_is_short(freeze: Freeze, tmp_path: Path) -> None:
-    wide = f"select *, repeat(id, 20) as w from ({BIG})"
-    columns = [*COLUMNS, column("w", "category")]
-    roomy = freeze(wide, columns, memory="1GB", store=tmp_path / "roomy")
-    tight = freeze(wide, columns, memory="40MB", threads=1)
-    assert tight.sha256 == roomy.sha256
-    assert not Path(".tmp").exists()  # DuckDB's own default, beside whoever runs it
-
-
 def test_too_little_memory_says_what_to_raise(freeze: Freeze, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="limits.memory"):
+    with pytest.raises(SourceError, match=r"limits\.memory"):
         freeze(BIG, COLUMNS, memory="1MB")
     assert not list((tmp_path / "audit" / ".work").iterdir())
 
@@ -197,30 +189,40 @@ ROW = st.tuples(
     st.one_of(st.none(), st.floats(width=64)),
     st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
     st.one_of(st.none(), st.booleans()),
-    st.one_of(st.none(), st.datetimes(min_value=__import__("datetime").datetime(1, 1, 2))),
+    st.one_of(st.none(), st.datetimes()),
 )
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(ROW, min_size=1, max_size=30), seed=st.randoms())
-def test_what_went_in_comes_out_whatever_the_order(tmp_path: Path, rows: list[tuple[Any, ...]], seed: Any) -> None:
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("c", pa.string()),
+        ("x", pa.float64()),
+        ("k", pa.int64()),
+        ("b", pa.bool_()),
+        ("t", pa.timestamp("us")),
+    ]
+)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(ROW, min_size=1, max_size=30), random=st.randoms())
+def test_what_went_in_comes_out_whatever_the_order(
+    freeze: Freeze, tmp_path: Path, rows: list[tuple[Any, ...]], random: Any
+) -> None:
     kinds = {"c": "category", "x": "number", "k": "integer", "b": "boolean", "t": "timestamp"}
     columns = [column("id", "integer", "row_id"), *(column(name, kind) for name, kind in kinds.items())]
-    numbered = list(enumerate(rows))
-    digests = set()
+    numbered = [(i, *row) for i, row in enumerate(rows)]
+    found = []
     for _ in range(2):
-        with duckdb.connect(tmp_path / "w.duckdb") as connection:
-            connection.execute(
-                "create or replace table t (night date, id bigint, c varchar, x double, k bigint, b boolean, t timestamp)"
-            )
-            for i, row in numbered:
-                connection.execute("insert into t values ('2026-07-01', ?, ?, ?, ?, ?, ?)", [i, *row])
-        source = NightlySource(database="w.duckdb", table="t", night_column="night")
-        found = _take(open_night(source, tmp_path, date(2026, 7, 1)), columns, tmp_path / "audit")
-        digests.add(found.sha256)
-        seed.shuffle(numbered)
-    table = pq.read_table(tmp_path / "audit" / found.path)
+        random.shuffle(numbered)
+        pq.write_table(
+            pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in numbered], SCHEMA),
+            tmp_path / "log.parquet",
+        )
+        found.append(freeze(f"select * from read_parquet('{tmp_path / 'log.parquet'}')", columns, key=None))
+    table = pq.read_table(tmp_path / "audit" / found[0].path)
     # Missing has one spelling: "" and NaN come back as None; every other value as it was.
-    expected = [[None if v == "" or v != v else v for v in row] for row in rows]
-    assert [list(row.values())[1:] for row in table.to_pylist()] == expected
-    assert len(digests) == 1
+    expected = [[i, *(None if v == "" or v != v else v for v in row)] for i, row in enumerate(rows)]
+    assert [list(row.values()) for row in table.to_pylist()] == expected
+    assert found[0].sha256 == found[1].sha256

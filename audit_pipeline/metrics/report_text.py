@@ -1,0 +1,56 @@
+"""What stands in Evidently's report beside its numbers: which rows, which limits, and text that is safe to show."""
+
+import math
+from datetime import date
+from typing import Any
+
+from audit_pipeline.config.model import ModelConfig
+
+THRESHOLD = 0.1  # of the PSI where the policy sets none: the usual "watch"
+
+
+def too_many(rows: int, reference_rows: int, row_limit: int) -> str | None:
+    """Say which side is above the row limit, or nothing."""
+    for count, name in ((rows, "the night"), (reference_rows, "the reference")):
+        if count > row_limit:
+            return (
+                f"{name} has {count:,} rows, more than the {row_limit:,} Evidently is given: "
+                "the numbers shown are the exact ones over all rows, computed outside Evidently"
+            )
+    return None
+
+
+def intro(model: ModelConfig, night: date, rows: int, reference_rows: int, reason: str | None) -> str:
+    """What the report is about and whose numbers it shows."""
+    who = reason or "Evidently computed over the rows; the scores of record are the exact ones of the audit"
+    head = f"Model {model.model_id}, night {night}: {rows:,} rows against {reference_rows:,} of the reference"
+    return f"{head}. {who[0].upper()}{who[1:]}."
+
+
+def threshold(model: ModelConfig, column: str) -> float:
+    """The PSI from which the policy warns, else fails, for this column."""
+    policy = model.policy.drift
+    limit = policy.prediction_psi if model.columns[column].role in ("score", "prediction") else policy.psi
+    own = policy.columns.get(column)
+    limit = own.psi if own and own.psi else limit
+    return next((x for x in (limit.warn, limit.fail) if x is not None), THRESHOLD)
+
+
+def harmless(value: Any) -> Any:
+    """Replace < and > in all texts: Evidently writes them raw into a script, where a category could end it."""
+    if isinstance(value, dict):
+        return {harmless(key): harmless(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [harmless(item) for item in value]
+    return value.replace("<", "‹").replace(">", "›") if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """Numpy values as Python's, numbers that are not finite as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
