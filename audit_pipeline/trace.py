@@ -12,10 +12,12 @@ from audit_pipeline.records import (
     ColumnSource,
     Dataset,
     FileRef,
+    Outcome,
     RunContext,
     Stage,
     StageTrace,
     Trace,
+    worst,
 )
 from audit_pipeline.stages import StageRun, Stopwatch
 
@@ -41,18 +43,31 @@ def trace_of(
         night=night,
         owner=model.owner,
         project=project.config.name,
-        stages=tuple(_stage(ran.get(stage), stage, nodes, last) for stage in Stage),
+        stages=tuple(_stage(ran.get(stage), stage, nodes, last, result) for stage in Stage),
         checks=result.validation.results if result and result.validation else (),
         drift=result.drift.scores if result and result.drift else (),
         decision=result.decision if result else None,
     )
 
 
-def _stage(run: StageRun | None, stage: Stage, nodes: "_Nodes", last: datetime) -> StageTrace:
+def _stage(
+    run: StageRun | None, stage: Stage, nodes: "_Nodes", last: datetime, result: AuditResult | None
+) -> StageTrace:
     if run is None:
         return StageTrace(stage, last, last, None, None, (), ())
     inputs, outputs = nodes.of(stage)
-    return StageTrace(stage, run.started, run.ended, run.outcome, run.error, tuple(inputs), tuple(outputs))
+    outcome = _judged(stage, result) or run.outcome
+    return StageTrace(stage, run.started, run.ended, outcome, run.error, tuple(inputs), tuple(outputs))
+
+
+def _judged(stage: Stage, result: AuditResult | None) -> Outcome | None:
+    """What the stage's findings came to, once they were judged; None when none of them counts."""
+    if result is None:
+        return None
+    if stage is Stage.AUDIT:
+        return result.decision.verdict
+    counted = [f.outcome for f in result.decision.findings if f.stage is stage and f.counts]
+    return worst(counted) if counted else None
 
 
 class _Nodes:

@@ -23,7 +23,7 @@ MAX_NAME = 1_000  # characters of a job's or dataset's namespace or name
 TERMINAL = ("COMPLETE", "FAIL", "ABORT")
 TYPES = (*TERMINAL, "START", "RUNNING", "OTHER")
 INT64 = 2**63
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Refused(ValueError):  # noqa: N818 (a judgement of the input, not a failure of ours)
@@ -91,7 +91,7 @@ def parse(data: bytes) -> Event:
         raise Refused("not JSON, or a number out of range") from None
     if not isinstance(body, dict):
         raise Refused("not a JSON object")
-    if _NUL.search(text.decode("utf-8")):
+    if b"\\u0000" in text and _NUL.search(text):  # the plain search first: it is a hundred times faster
         raise Refused("holds a NUL character")
     return _event(body, text)
 

@@ -85,7 +85,7 @@ def reference_rows(reference: Table, model: ModelConfig) -> Rows | None:
 def _number(value: str) -> str:
     """SQL of a value as a double: booleans as 0 and 1, missing NULL, what is no number infinite (so refused)."""
     number = f"coalesce(try_cast({value} as double), try_cast(try_cast({value} as boolean) as double), 'inf'::double)"
-    return f"case when {value} is not null then nullif({number}, 'nan'::double) end"
+    return f"case when {value} is not null and not isnan({number}) then {number} end"
 
 
 def _column(table: Table, column: str | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from audit_pipeline.metrics.bins import Counts, bin_counts, quantile_edges
 from audit_pipeline.metrics.read import Floats, Table
 
-LOW_CARDINALITY = 20  # an integer with at most so many values in the reference is compared value by value
+RARE = 0.01  # share of the reference: rarer categories, unseen ones among them, are compared together
 NUMERIC = frozenset({"number", "integer", "date", "timestamp"})
 TYPES = NUMERIC | {"category", "boolean"}
 
@@ -40,11 +40,8 @@ class Side:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Rows per value of a column that is compared value by value, in the order of the values."""
-        if self.kind not in NUMERIC:
-            return self.table.counts(self.column)
-        values, counts = np.unique(self.values, return_counts=True)
-        return {str(int(value)): int(count) for value, count in zip(values, counts, strict=True)}
+        """Rows per category, in the order of the categories."""
+        return self.table.counts(self.column)
 
 
 @dataclass(frozen=True)
@@ -59,21 +56,18 @@ class Pair:
     reference: Side
 
     @cached_property
-    def by_value(self) -> bool:
-        """Whether each value is its own bin: categories, booleans, integers with few values."""
-        if self.kind != "integer":
-            return self.kind not in NUMERIC
-        return np.unique(self.reference.values).size <= LOW_CARDINALITY
-
-    @cached_property
     def histogram(self) -> tuple[Counts, Counts]:
-        """Counts of (reference, current) on the same bins: all values of both sides, or reference quantiles."""
-        if self.by_value:
-            r, c = self.reference.counts, self.current.counts
-            values = sorted(r.keys() | c.keys())
-            return _in_order(r, values), _in_order(c, values)
-        edges = quantile_edges(self.reference.values, bins=self.bins)
-        return bin_counts(self.reference.values, edges), bin_counts(self.current.values, edges)
+        """Counts of (reference, current) on the same bins: categories, or quantiles of the reference.
+
+        Rare categories share one bin, for the same reason that numbers have quantile bins: a category of a few
+        rows that happens to be absent one night would move the PSI by its floor, not by its weight.
+        """
+        if self.kind in NUMERIC:
+            edges = quantile_edges(self.reference.values, bins=self.bins)
+            return bin_counts(self.reference.values, edges), bin_counts(self.current.values, edges)
+        least = RARE * self.reference.present
+        common = [value for value, count in self.reference.counts.items() if count >= least]
+        return _with_rest(self.reference.counts, common), _with_rest(self.current.counts, common)
 
     @cached_property
     def constant(self) -> bool:
@@ -84,5 +78,8 @@ class Pair:
         return len(self.reference.counts.keys() | self.current.counts.keys()) == 1
 
 
-def _in_order(found: dict[str, int], values: list[str]) -> Counts:
-    return np.array([found.get(value, 0) for value in values], dtype=np.int64)
+def _with_rest(found: dict[str, int], common: list[str]) -> Counts:
+    """Return the counts of `common`, then of everything else."""
+    counts = [found.get(value, 0) for value in common]
+    rest = sum(found.values()) - sum(counts)
+    return np.array([*counts, rest], dtype=np.int64)

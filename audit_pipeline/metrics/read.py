@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 # canonical type -> SQL of a double; dates count in days, timestamps in seconds since 1970
 AS_DOUBLE = {
-    "number": "nullif(cast({0} as double), 'nan'::double)",
+    "number": "case when not isnan(cast({0} as double)) then cast({0} as double) end",
     "integer": "cast({0} as double)",
     "boolean": "cast(cast({0} as boolean) as double)",
     "date": "epoch(cast({0} as date)) / 86400",
