@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import math
 from datetime import date
 from enum import Enum
@@ -9,13 +10,16 @@ from typing import Any
 
 import rfc8785
 
+SAFE = 2**53  # RFC 8785 knows whole numbers below this; a larger one is a float that has no fraction
+
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON knows it: dataclasses to objects, tuples to lists, dates to ISO 8601.
 
     Raises:
         ValueError: a float is not finite: a number that does not exist is None with a reason.
-        TypeError: a type that JSON does not know, such as a numpy scalar.
+        TypeError: a type that JSON does not know, such as a numpy scalar, or a key that is no text. (numpy.float64 is
+            a Python float and is written as one.)
     """
     match value:
         case Enum():
@@ -29,7 +33,7 @@ def plain(value: Any) -> Any:
         case date():  # a datetime is one too
             return value.isoformat()
         case dict():
-            return {str(key): plain(inner) for key, inner in value.items()}
+            return {_key(key): plain(inner) for key, inner in value.items()}
         case list() | tuple():
             return [plain(inner) for inner in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -37,9 +41,39 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot stand in a record")
 
 
+def _key(key: Any) -> str:
+    """Refuse what is no text: 1 and "1" would become the same key."""
+    if not isinstance(key, str):
+        raise TypeError(f"a key of type {type(key).__name__} cannot stand in a record")
+    return str(key)
+
+
 def canonical(value: Any) -> bytes:
-    """Return the canonical JSON of `value`."""
+    """Return the canonical JSON of `value`.
+
+    Raises:
+        ValueError: as `plain`; also a whole number of 2**53 and more, which JSON does not hold exactly.
+        TypeError: as `plain`.
+    """
     return rfc8785.dumps(plain(value))
+
+
+def read_json(data: bytes) -> Any:
+    """Return the value of canonical JSON, such that `canonical` gives the same bytes again.
+
+    Raises:
+        ValueError: it is no JSON, or nested beyond reason.
+    """
+    try:
+        return json.loads(data, parse_int=_number)
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deeply") from error
+
+
+def _number(text: str) -> int | float:
+    """1e20 is written as 100000000000000000000: beyond 2**53 digits without a point are a float."""
+    number = float(text)
+    return int(text) if abs(number) < SAFE else number
 
 
 def sha256(data: bytes) -> str:

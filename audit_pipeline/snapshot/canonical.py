@@ -20,7 +20,6 @@ NUMERIC = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
     "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
 )  # fmt: skip
-NAN = "'nan'::double"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def _family(raw_type: str) -> str:
 def _present(raw: str, family: str, declared: str) -> str:
     """Return the raw value with every spelling of missing turned into NULL."""
     if family == "float":
-        return f"nullif({raw}::double, {NAN})"
+        return _without_nan(f"{raw}::double")
     if family != "text":
         return raw
     if declared in ("number", "integer"):  # elsewhere "nan" may be a word
@@ -78,8 +77,14 @@ def _present(raw: str, family: str, declared: str) -> str:
     return f"nullif({raw}::varchar, '')"
 
 
+def _without_nan(double: str) -> str:
+    """Return NULL for NaN. `= 'nan'` would not do: DuckDB answers it from Parquet's min and max, which skip NaN."""
+    return f"case when isnan({double}) then null else {double} end"
+
+
 def _number(present: str, _: str) -> str:
-    return f"nullif(try_cast({present} as double), {NAN}) + 0.0"  # + 0.0 turns -0.0 into 0.0
+    double = _without_nan(f"try_cast({present} as double)")
+    return f"({double}) + 0.0"  # turns -0.0 into 0.0
 
 
 def _integer(present: str, family: str) -> str:

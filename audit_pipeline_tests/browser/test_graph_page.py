@@ -1,0 +1,169 @@
+"""The lineage page in a real browser: drawn, silent, offline, usable by keyboard, true as of a night."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from audit_pipeline.errors import LineageError
+from audit_pipeline.lineage import queries
+from audit_pipeline.lineage.page import graph_page
+from audit_pipeline.records import Outcome
+from audit_pipeline_tests.browser.chromium import CHROMIUM, Visit, visit
+from audit_pipeline_tests.lineage.conftest import Load, connection, loaded  # noqa: F401 (fixtures)
+from audit_pipeline_tests.lineage.traces import dataset, trace
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+SHARED = dataset("census", "labels", "2026")
+
+
+@pytest.fixture
+def graph(loaded: Load) -> duckdb.DuckDBPyConnection:  # noqa: F811
+    return loaded(
+        trace(night=date(2026, 7, 1)),
+        trace(night=date(2026, 7, 2), stopped=True, verdict=Outcome.FAIL),
+        trace(night=date(2026, 7, 3), extra=(SHARED,), verdict=Outcome.WARN),
+        trace("cost", date(2026, 7, 1)),
+    )
+
+
+def shown(folder: Path, text: str, fragment: str = "", *, script: str = "") -> Visit:
+    """Open `text` as a file; `script` runs after the page's own."""
+    page = folder / "lineage.html"
+    page.write_text(text.replace("</body>", f"<script>{script}</script></body>") if script else text)
+    return visit(page, fragment=fragment)
+
+
+def label(found: Visit, alias: str) -> str:
+    """The words a screen reader says for a node."""
+    match = re.search(rf'aria-label="([^"]*)" data-node="[^"]*{re.escape(alias)}"', found.dom)
+    assert match, alias
+    return match[1]
+
+
+def test_the_page_is_drawn_without_a_word_or_a_request(graph: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    found = shown(tmp_path, graph_page(graph, project="clinic", model=None))
+    assert found.console == []
+    assert found.requests == []
+    edges = graph.execute("select count(*) from lineage.edge where valid_to is null").fetchall()
+    nodes = graph.execute("select count(*) from lineage.node").fetchall()
+    assert (found.body["data-nodes"], found.body["data-edges"]) == (str(nodes[0][0]), str(edges[0][0]))
+    assert len(re.findall(r'class="node ', found.dom)) == nodes[0][0]
+    assert len(re.findall(r'class="edge', found.dom)) == edges[0][0]
+    assert label(found, "high_utilizer.audit") == "stage high_utilizer · audit, WARN"
+
+
+def test_a_page_that_asks_or_complains_would_be_seen(tmp_path: Path) -> None:
+    found = shown(tmp_path, "<body><img src='http://127.0.0.1:9/x.png'></body>", script="console.error('seen')")
+    assert found.requests == ["http://127.0.0.1:9/x.png"]
+    assert any("seen" in line for line in found.console)
+
+
+@pytest.mark.parametrize(("day", "word", "census"), [(1, "PASS", False), (2, "FAIL", False), (3, "WARN", True)])
+def test_the_address_sets_the_night(
+    graph: duckdb.DuckDBPyConnection, tmp_path: Path, day: int, word: str, census: bool
+) -> None:
+    found = shown(tmp_path, graph_page(graph, project="clinic", model=None), f"#asof=2026-07-0{day}")
+    links = graph.execute(f"from lineage.edges_at(as_of := date '2026-07-0{day}')").fetchall()
+    assert found.body["data-edges"] == str(len(links))
+    assert label(found, "high_utilizer.audit") == f"stage high_utilizer · audit, {word}"
+    assert ('data-node="dataset:file:/clinic/input/labels/census"' in found.dom) is census
+    if day == 2:
+        assert label(found, "high_utilizer.validation").endswith("FAIL · 1 check failed")
+        assert label(found, "high_utilizer.drift").endswith("did not run")
+
+
+def test_focus_dims_all_that_is_neither_up_nor_downstream(graph: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    found = shown(tmp_path, graph_page(graph, project="clinic", model=None), "#focus=snapshot/high_utilizer")
+    lit = {
+        node.node
+        for ask in (queries.upstream, queries.downstream)
+        for node in ask(graph, "snapshot/high_utilizer").nodes
+    }
+    assert int(found.body["data-nodes"]) - int(found.body["data-dimmed"]) == len(lit)
+    panel = found.dom.split('<aside id="panel"')[1].split("</aside>")[0]
+    assert panel.count("pseudonym</span>") == 2  # row_id and patient_id
+    assert "transformation, masked" in panel
+
+
+KEYS = """
+const log = [];
+const say = () => log.push([document.activeElement.dataset.node || "", document.body.dataset.focus]);
+const press = (key) => {
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  say();
+};
+document.querySelector('[data-node="job:clinic:cost.snapshot"]').focus();
+for (const key of ["Enter", "ArrowRight", "ArrowLeft", "Escape"]) press(key);
+const search = document.getElementById("search");
+press("/");
+search.value = "patient"; search.dispatchEvent(new Event("input")); log.push(["found", document.body.dataset.found]);
+document.getElementById("model").value = "cost"; document.getElementById("model").dispatchEvent(new Event("change"));
+log.push(["nodes", document.body.dataset.nodes]);
+document.getElementById("earlier").click(); log.push(["night", document.body.dataset.asof]);
+document.getElementById("theme").click(); log.push(["theme", document.documentElement.dataset.theme]);
+document.body.dataset.log = JSON.stringify(log);
+"""
+
+
+def test_keys_search_filter_and_night_work(graph: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    found = shown(tmp_path, graph_page(graph, project="clinic", model=None), script=KEYS)
+    said: list[Any] = json.loads(found.body["data-log"])
+    job, snapshot = "job:clinic:cost.snapshot", "dataset:file:/clinic/audit/snapshot/cost"
+    assert said == [
+        [job, job],  # Enter selects
+        [snapshot, job],  # to what it wrote
+        [job, job],  # and back
+        [job, ""],  # Escape shows all
+        ["", ""],  # "/" goes to the search field
+        ["found", "6"],  # patient_id is a column of log, snapshot and reference of both models
+        ["nodes", "18"],
+        ["night", "2026-07-02"],
+        ["theme", "dark"],
+    ]
+    assert found.console == []
+
+
+def test_names_cannot_become_markup(loaded: Load, tmp_path: Path) -> None:  # noqa: F811
+    evil = "</script><script>document.body.dataset.evil=1</script><img src=x onerror=alert(1)>{{data}}"
+    made = dataset(evil, "labels", "v1")
+    page = graph_page(loaded(trace(extra=(made,))), project=evil, model=None)
+    found = shown(tmp_path, page, "#focus=job:clinic:high_utilizer.drift")
+    assert "data-evil" not in found.body
+    assert found.body["data-nodes"] == "19"
+    assert found.console == found.requests == []
+
+
+def test_too_many_nodes_are_said_and_folded_by_model(loaded: Load, tmp_path: Path) -> None:  # noqa: F811
+    models = [trace(f"model_{i}", night=date(2026, 7, 1)) for i in range(17)]  # 17 models x 18 nodes
+    found = shown(tmp_path, graph_page(loaded(*models), project="clinic", model=None))
+    assert found.body["data-nodes"] == "17"
+    assert "306 nodes: more than 300 cannot be read in one picture" in found.dom
+
+
+def test_an_empty_graph_is_a_page_too(loaded: Load, tmp_path: Path) -> None:  # noqa: F811
+    found = shown(tmp_path, graph_page(loaded(), project="clinic", model=None))
+    assert found.body["data-ready"] == "1"
+    assert "Nothing has been recorded yet." in found.dom
+    assert found.console == []
+
+
+def test_one_model_and_an_earlier_night(graph: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    page = graph_page(graph, project="clinic", model="high_utilizer", as_of=date(2026, 7, 1))
+    assert "/cost" not in page and "2026-07-02" not in page.split('id="data">')[1].split("</script>")[0].replace(
+        '"to":"2026-07-02', ""
+    ).replace('"started":"2026-07-02', "")
+    found = shown(tmp_path, page)
+    assert label(found, "high_utilizer.audit").endswith("PASS")
+
+
+def test_an_unknown_model_is_answered_with_those_there_are(graph: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(LineageError, match="Did you mean 'high_utilizer'"):
+        graph_page(graph, project="clinic", model="high_utilzer")
