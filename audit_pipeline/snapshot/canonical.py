@@ -78,7 +78,7 @@ def _present(raw: str, family: str, declared: str) -> str:
 
 
 def _without_nan(double: str) -> str:
-    """Return NULL for NaN. `= 'nan'` would not do: DuckDB answers it from Parquet's min and max, which skip NaN."""
+    """Return NULL for NaN."""
     return f"case when isnan({double}) then null else {double} end"
 
 

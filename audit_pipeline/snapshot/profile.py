@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from audit_pipeline.records import SMALL_CELL, Column, ColumnProfile
-from audit_pipeline.snapshot.connection import connect, identifier, parquet
+from audit_pipeline.snapshot.connection import identifier, parquet, working
 
 PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 EXACT_DISTINCT_ROWS = 100_000  # above: HyperLogLog, which is as deterministic
@@ -36,9 +36,9 @@ def profile(path: Path, columns: Sequence[Column], *, threads: int, memory: str)
         memory: DuckDB's limit; what does not fit spills beside the file.
     """
     spill = path.parent / ".spill"
-    with closing(connect(threads=1, memory=memory, spill=spill)) as connection:
+    with closing(working(threads=1, memory=memory, spill=spill)) as connection:
         moments = _moments(connection, path, [c for c in columns if _is_measured(c)])
-    with closing(connect(threads=threads, memory=memory, spill=spill)) as connection:
+    with closing(working(threads=threads, memory=memory, spill=spill)) as connection:
         return tuple(_column(connection, path, column, moments.get(column.name, NOTHING)) for column in columns)
 
 

@@ -30,7 +30,7 @@ from audit_pipeline.errors import (
 )
 from audit_pipeline.records import Column, Relation, Snapshot
 from audit_pipeline.snapshot.canonical import canonical
-from audit_pipeline.snapshot.connection import connect, identifier, parquet
+from audit_pipeline.snapshot.connection import identifier, parquet, reading, working
 from audit_pipeline.snapshot.digest import file_digest, row_groups
 from audit_pipeline.snapshot.pseudonym import pads, pseudonym_sql
 from audit_pipeline.snapshot.write import write
@@ -79,7 +79,7 @@ def take(
         staged, file = Path(work, "staged.parquet"), Path(work, "snapshot.parquet")
         try:
             _read(relation, columns, staged, key=key, threads=threads, memory=memory)
-            with closing(connect(threads=threads, memory=memory, spill=Path(work, "spill"))) as connection:
+            with closing(working(threads=threads, memory=memory, spill=Path(work, "spill"))) as connection:
                 rows = _count(connection, parquet(staged), relation, columns)
                 if rows == 0:
                     raise _empty(relation, place)
@@ -126,7 +126,7 @@ def _read(
     """Write canonical columns c0, c1, ... and their faults f0, f1, ... (BOOLEAN) to `staged`; one pass."""
     parameters = pads(key) if any(map(_is_masked, columns)) else None
     target = str(staged).replace("'", "''")
-    with closing(connect(threads=threads, memory=memory, spill=None, ordered=False)) as connection:
+    with closing(reading(threads=threads, memory=memory)) as connection:
         try:
             for statement in relation.setup:
                 connection.execute(statement)
@@ -139,9 +139,9 @@ def _read(
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             # DuckDB quotes the faulty line in some messages: it must not travel on.
             raise UnreadableError(relation.name, form=relation.form) from None
-        except (duckdb.IOException, duckdb.ResourceInUseException) as error:
+        except duckdb.Error as error:
             if "lock on file" not in str(error) and "already attached" not in str(error):
-                raise  # a full disk is no fault of the source
+                raise  # a full disk, too little memory: no fault of the source
             raise SourceError(
                 f"'{relation.name}' is open for writing by another process. Close it, or wait until its "
                 "loader is done, and run this night again."

@@ -62,7 +62,7 @@ def test_values_become_canonical(freeze: Freeze, tmp_path: Path, kind: str, valu
 
 @pytest.mark.parametrize("kind", ["number", "integer", "category", "boolean"])
 def test_a_nan_that_the_statistics_of_a_parquet_file_hide_is_missing(freeze: Freeze, tmp_path: Path, kind: str) -> None:
-    # The file's min and max are both 0, from which DuckDB concludes that no value equals NaN.
+    # The file's min and max are both 0, from which DuckDB concludes that none is NaN.
     pq.write_table(pa.table({"id": [0, 1], "v": [0.0, float("nan")]}), tmp_path / "log.parquet")
     found = freeze(f"select * from read_parquet('{tmp_path / 'log.parquet'}')", [ID, column("v", kind)])
     assert pq.read_table(tmp_path / "audit" / found.path)["v"][1].as_py() is None

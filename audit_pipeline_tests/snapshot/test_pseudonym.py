@@ -82,7 +82,7 @@ def test_planted_identifiers_are_in_no_byte_of_the_snapshot(freeze: Freeze, tmp_
     assert table["w"][0].as_py().startswith("w")
 
 
-LARGE = "select 'PLANTED-' || range as mrn, 'QUASI-' || hash(range) as w from range(500000)"
+LARGE = "select 'PLANTED-' || range as mrn, 'QUASI-' || hash(range) as w from range(200000)"
 TAKE = """
 import sys
 from pathlib import Path
@@ -99,16 +99,16 @@ print(take(relation, columns, memory=sys.argv[3], **settings).sha256)
 def test_a_killed_run_leaves_no_identifier_in_staging_or_spill_files(tmp_path: Path) -> None:
     """Spill files are written and vanish within a take; killing it in the middle of the sort keeps them."""
     command = [sys.executable, "-c", TAKE, LARGE, str(tmp_path)]
-    with subprocess.Popen([*command, "80MB"]) as process:
+    with subprocess.Popen([*command, "60MB"]) as process:
         while process.poll() is None and not _holds(tmp_path, "spill/*", b"QUASI"):
-            time.sleep(0.01)
+            time.sleep(0.03)
         process.kill()
     assert _holds(tmp_path, "spill/*", b"QUASI")  # rows were spilled, readable as they are
     assert _holds(tmp_path, "staged.parquet", b"PAR1")
     assert not _holds(tmp_path, "*", b"PLANTED")
     assert not _holds(tmp_path, "*", b"k" * 32)
     # The same sort, left alone, gives the file that one without spilling gives.
-    digests = {subprocess.check_output([*command, memory], text=True) for memory in ("80MB", "1GB")}
+    digests = {subprocess.check_output([*command, memory], text=True) for memory in ("60MB", "1GB")}
     assert len(digests) == 1
 
 

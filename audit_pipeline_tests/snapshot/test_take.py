@@ -205,7 +205,7 @@ SCHEMA = pa.schema(
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=1, max_size=30), random=st.randoms())
 def test_what_went_in_comes_out_whatever_the_order(
     freeze: Freeze, tmp_path: Path, rows: list[tuple[Any, ...]], random: Any
