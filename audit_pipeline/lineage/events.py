@@ -223,7 +223,7 @@ def _output(trace: Trace, stage: StageTrace, dataset: Dataset) -> ol.OutputDatas
 
 def _identity(dataset: Dataset) -> dict[str, Any]:
     """Return the facets that say which dataset it is, and in which version."""
-    kind = "MODEL" if dataset.kind == "model" else "FILE" if dataset.namespace == "file" else "TABLE"
+    kind = "MODEL" if dataset.kind == "model" else "TABLE" if dataset.namespace.startswith("duckdb:") else "FILE"
     facets: dict[str, Any] = {
         "datasetType": _facet(of.dataset_type_dataset.DatasetTypeDatasetFacet, kind, subType=dataset.kind.upper())
     }

@@ -6,7 +6,7 @@ field shows the graph of any night. Template, style and script stand beside this
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,7 @@ def _data(connection: "DuckDBPyConnection", model: str | None, as_of: date | Non
         nodes, edges = _of_model(nodes, edges, model)
     runs = _runs(connection, at)
     return {
-        "nodes": [_node(row) for row in nodes.values()],
+        "nodes": _named([_node(row) for row in nodes.values()]),
         "edges": [
             {"s": e["src"], "t": e["dst"], "from": _iso(e["valid_from"]), "to": _iso(e["valid_to"])} for e in edges
         ],
@@ -119,6 +119,15 @@ def _node(row: dict[str, Any]) -> dict[str, Any]:
         "name": row["name"],
         "namespace": row["namespace"],
     }
+
+
+def _named(nodes: Rows) -> Rows:
+    """Tell apart what would have one label within a model: two reports get their file names."""
+    seen = Counter((node["model"], node["label"]) for node in nodes)
+    for node in nodes:
+        if seen[node["model"], node["label"]] > 1:
+            node["label"] += " · " + str(node["alias"]).rsplit("/", 1)[-1]
+    return nodes
 
 
 def _runs(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str, Rows]:

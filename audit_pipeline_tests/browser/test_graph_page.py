@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,12 @@ def test_one_model_and_an_earlier_night(graph: duckdb.DuckDBPyConnection, tmp_pa
     ).replace('"started":"2026-07-02', "")
     found = shown(tmp_path, page)
     assert label(found, "high_utilizer.audit").endswith("PASS")
+
+
+def test_two_files_of_one_kind_are_told_apart(loaded: Load) -> None:  # noqa: F811
+    made = [replace(dataset("high_utilizer", "report", "n"), name=f"/a/high_utilizer/{n}.html") for n in ("one", "two")]
+    page = graph_page(loaded(trace(extra=tuple(made))), project="clinic", model=None)
+    assert '"report · one.html"' in page and '"report · two.html"' in page
 
 
 def test_an_unknown_model_is_answered_with_those_there_are(graph: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,67 @@
+"""kill -9 in the middle of a run, and two runs at once: complete afterwards, provable, one record per model-night."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from audit_pipeline.demo.build import build_inputs
+from audit_pipeline_tests.acceptance.conftest import copy_project, environment, program
+
+pytestmark = pytest.mark.acceptance
+NIGHTS = ("--from", "2026-01-01", "--to", "2026-01-02")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = copy_project(tmp_path / "data")
+    build_inputs(folder)
+    return folder
+
+
+def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "audit_pipeline", "--project", str(root), "run", *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True
+    )
+
+
+def entries(root: Path) -> list[dict[str, object]]:
+    file = root / "audit/log/entries.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_killed_five_times_then_complete(root: Path) -> None:
+    for kill in range(5):
+        process = start(root, *NIGHTS)
+        before, deadline = len(entries(root)), time.monotonic() + 120
+        # The first dies while it loads, the others soon after a further record: in the middle of the next one.
+        while kill and len(entries(root)) == before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(4.0 if kill == 0 else 0.25 * kill)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    done = program(root, "run", *NIGHTS)
+    assert done.code == 0, done.err[-2000:]
+    pairs = [(e["model_id"], e["night"]) for e in entries(root)]
+    assert len(pairs) == len(set(pairs)) == 6
+    verified = program(root, "verify")
+    assert verified.code == 0, verified.err[-2000:]
+    with duckdb.connect(str(root / "audit/audit.duckdb"), read_only=True) as con:
+        assert con.execute("select count(*) from lineage.run where state = 'RUNNING'").fetchall() == [(0,)]
+        assert con.execute("select count(*) from audit.model_night").fetchall() == [(6,)]
+
+
+def test_two_runs_at_once_leave_one_record_each(root: Path) -> None:
+    first, second = start(root, *NIGHTS), start(root, *NIGHTS)
+    assert first.wait(timeout=600) == 0
+    assert second.wait(timeout=600) == 0
+    pairs = [(e["model_id"], e["night"]) for e in entries(root)]
+    assert len(pairs) == len(set(pairs)) == 6
+    assert program(root, "verify").code == 0
