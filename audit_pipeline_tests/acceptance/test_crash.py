@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,16 +38,20 @@ def entries(root: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_killed_five_times_then_complete(root: Path) -> None:
-    for kill in range(5):
-        process = start(root, *NIGHTS)
-        before, deadline = len(entries(root)), time.monotonic() + 120
-        # The first dies while it loads, the others soon after a further record: in the middle of the next one.
-        while kill and len(entries(root)) == before and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(4.0 if kill == 0 else 0.25 * kill)
+def kill_in_the_middle(root: Path, *, wait_s: float, after_a_record: bool) -> None:
+    """Start a run and kill its whole process group: while it loads, or soon after a further record."""
+    process = start(root, *NIGHTS)
+    before, deadline = len(entries(root)), time.monotonic() + 120
+    while after_a_record and len(entries(root)) == before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(wait_s)
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    assert process.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+
+
+def assert_complete(root: Path) -> None:
+    """A last run completes what is left, and nothing of the dead ones shows."""
     done = program(root, "run", *NIGHTS)
     assert done.code == 0, done.err[-2000:]
     pairs = [(e["model_id"], e["night"]) for e in entries(root)]
@@ -56,6 +61,24 @@ def test_killed_five_times_then_complete(root: Path) -> None:
     with duckdb.connect(str(root / "audit/audit.duckdb"), read_only=True) as con:
         assert con.execute("select count(*) from lineage.run where state = 'RUNNING'").fetchall() == [(0,)]
         assert con.execute("select count(*) from audit.model_night").fetchall() == [(6,)]
+
+
+def test_killed_five_times_then_complete(root: Path) -> None:
+    kill_in_the_middle(root, wait_s=4.0, after_a_record=False)
+    for kill in range(1, 5):
+        kill_in_the_middle(root, wait_s=0.25 * kill, after_a_record=True)
+    assert_complete(root)
+
+
+@pytest.mark.soak
+def test_killed_sixty_times_while_it_loads_and_works(root: Path) -> None:
+    for kill in range(60):
+        kill_in_the_middle(root, wait_s=2.0 + 0.2 * kill, after_a_record=False)
+        if len(entries(root)) >= 5:  # nearly done: begin anew, so that there is something to kill
+            assert_complete(root)
+            shutil.rmtree(root / "audit")
+            build_inputs(root)
+    assert_complete(root)
 
 
 def test_two_runs_at_once_leave_one_record_each(root: Path) -> None:
