@@ -2,10 +2,15 @@
 
 A change of policy, model or program does not make old nights due: they were audited under what held then.
 `run --force` audits them again under what holds now.
+
+What a record was made from is noted per model, one line per audit, outside the evidence: a lost note costs one more
+audit, which ends in the same result and therefore in no new record.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -13,10 +18,12 @@ from typing import Any
 
 from audit_pipeline import sources
 from audit_pipeline.config import ModelConfig, NightlySource, Project
-from audit_pipeline.errors import SourceError
-from audit_pipeline.evidence import Store
+from audit_pipeline.errors import ConfigError, Fault, SourceError
 from audit_pipeline.evidence.canonical import canonical, sha256
-from audit_pipeline.evidence.files import write_whole
+
+ABSENT, OVERDUE, PENDING, NONE = "absent", "overdue", "pending", "none"
+DAY = timedelta(days=1)
+State = dict[str, str]  # "log" and "labels" as they are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +33,7 @@ class Due:
     model_id: str
     night: date
     fingerprint: str  # of the log and labels as they are now
-    why: str  # new, not there, log changed, labels came, labels overdue, forced
-
-
-def newest_night(project: Project) -> date | None:
-    """Return the newest night for which any model has a log; None when there is none."""
-    found = [nights[-1] for m in project.models.values() if (nights := sources.list_nights(m.config.log, project.root))]
-    newest = max(found, default=None)
-    last = project.config.nights.last
-    return min(newest, last) if newest and last else newest
+    why: str  # new, not there, log changed, labels came, labels changed, labels overdue, state lost, forced
 
 
 def due_nights(
@@ -44,6 +43,7 @@ def due_nights(
     first: date | None = None,
     last: date | None = None,
     force: bool = False,
+    over: bool = False,
     now: datetime,
 ) -> list[Due]:
     """Return what is due in order of date, then model.
@@ -51,105 +51,200 @@ def due_nights(
     Every night from the project's first to the newest that came is expected of every model: one that did not come is
     due too, once it should be complete, and its record says so. A night asked for by `last` is expected in any case.
 
+    Args:
+        project: the project.
+        models: only these; default all.
+        first: only from this night on.
+        last: only to this night.
+        force: also what is up to date.
+        over: only nights that are over in the project's time zone: the log of a day that is not is still written.
+        now: the present, aware.
+
     Raises:
-        ConfigError: a model that does not exist.
+        ConfigError: a model that does not exist, or nights that lie outside the project's or in the future.
     """
     chosen = [project.model(name).config for name in models] or [m.config for m in project.models.values()]
-    newest = newest_night(project)
+    _refuse_outside(project, first, last, now)
     start = max(first or project.config.nights.first, project.config.nights.first)
-    end = last or newest
+    newest = newest_night(project, now)
+    end = last or (newest if over else newest_log(project))
     if end is None:
         return []
-    heads = {key: entry.digest for key, entry in Store(project.layout).heads().items()}
+    bounds = [project.config.nights.last, today(project, now) - DAY if over else None]
+    end = min([end, *(bound for bound in bounds if bound)])
     nights = [start + timedelta(days=i) for i in range((end - start).days + 1)]
-    as_of = max(newest, end) if newest else end
-    pairs = ((model, night) for night in nights for model in chosen)
-    found = _due(project, pairs, heads, as_of, force)
-    if last is not None:
-        return list(found)
-    return [due for due in found if due.why != "not there" or now >= complete_at(project, due.night)]
+    found = _due(project, chosen, nights, newest, force)
+    if last is None:
+        found = (d for d in found if d.why != "not there" or now >= complete_at(project, d.night))
+    return sorted(found, key=lambda d: (d.night, d.model_id))
+
+
+def _refuse_outside(project: Project, first: date | None, last: date | None, now: datetime) -> None:
+    """Refuse a range that can hold no night, rather than call it up to date."""
+    config = project.config.nights
+    reached = max(today(project, now), newest_log(project) or date.min) if first or last else date.min
+    fault = None
+    if first and last and first > last:
+        fault = f"the range from {first} to {last} holds no night"
+    elif (first and config.last and first > config.last) or (last and last < config.first):
+        fault = f"the nights asked for are outside {config.first} to {config.last or 'today'}"
+    elif any(night and night > reached for night in (first, last)):
+        fault = f"{last or first} has not come yet: the newest night is {reached}"
+    if fault:
+        raise ConfigError([Fault("project.yaml", "nights", fault)])
+
+
+def today(project: Project, now: datetime) -> date:
+    """Return the day it is in the project's time zone: the first night that is not over."""
+    return now.astimezone(project.config.zone).date()
 
 
 def complete_at(project: Project, night: date) -> datetime:
     """Return the moment from which a night's log should be there: `complete_at` local time of the next day."""
     hour, minute = project.config.nights.complete_at.split(":")
-    return datetime.combine(night + timedelta(days=1), time(int(hour), int(minute)), tzinfo=project.config.zone)
+    return datetime.combine(night + DAY, time(int(hour), int(minute)), tzinfo=project.config.zone)
 
 
-def _due(
-    project: Project,
-    pairs: Iterable[tuple[ModelConfig, date]],
-    heads: dict[tuple[str, str], str],
-    newest: date,
-    force: bool,
-) -> Iterator[Due]:
-    for model, night in pairs:
-        now = state_of(project, model, night, newest)
-        print_now = fingerprint(now)
-        head = heads.get((model.model_id, night.isoformat()))
-        then = _read(_file(project, model.model_id, night)) if head else {}
-        if head and then.get("fingerprint") == print_now and then.get("record") == head:
-            if force:
-                yield Due(model.model_id, night, print_now, "forced")
-            continue
-        yield Due(model.model_id, night, print_now, _why(then, now) if head else _new(now))
+def newest_log(project: Project) -> date | None:
+    """Return the newest night any model has a log for, over or not; None when there is none."""
+    found = (_listed(m.config.log, project.root)[-1:] for m in project.models.values())
+    newest = max((night for nights in found for night in nights), default=None)
+    last = project.config.nights.last
+    return min(newest, last) if newest and last else newest
 
 
-def _new(now: dict[str, str]) -> str:
-    return "not there" if now["log"] == "absent" else "new"
+def newest_night(project: Project, now: datetime) -> date | None:
+    """Return the newest night that is over and for which any model has a log: what "overdue" is measured against.
+
+    Looks back from the present instead of listing: files of years are not read each time.
+    """
+    config = project.config.nights
+    night = min(today(project, now) - DAY, config.last or date.max)
+    logs = [m.config.log for m in project.models.values()]
+    tables = {(s.database, s.table, s.night_column): s for s in logs if s.path is None}
+    listed = {n for source in tables.values() for n in _listed(source, project.root)}
+    files = [_token_of(source, project.root) for source in logs if source.path is not None]
+    while night >= config.first:
+        if night in listed or any(token(night) != ABSENT for token in files):
+            return night
+        night -= DAY
+    return None
 
 
-def _why(note: dict[str, Any], now: dict[str, str]) -> str:
-    """Say what changed since the last audit."""
-    then = note.get("state", {})
-    if then.get("log") != now["log"]:
-        return "log changed" if then else "state lost"
-    if now["labels"] == "overdue":
-        return "labels overdue"
-    return "labels came" if then.get("labels") in ("pending", "overdue") else "labels changed"
+def _listed(source: NightlySource, root: Path) -> list[date]:
+    """List the nights of a source; one that cannot be read has none here, and its audit says why."""
+    try:
+        return sources.list_nights(source, root)
+    except SourceError:
+        return []
 
 
-def state_of(project: Project, model: ModelConfig, night: date, newest: date) -> dict[str, str]:
+def state_of(project: Project, model: ModelConfig, night: date, newest: date) -> State:
     """Return what the log and labels of a night look like now, cheaply: size and time of files, digest of rows."""
-    due = model.labels_due(night)
-    labels = _token(model.labels, project.root, night) if model.labels else "none"
-    if labels == "absent" and due is not None:
-        labels = "overdue" if newest >= due else "pending"
-    return {"log": _token(model.log, project.root, night), "labels": labels}
+    return _state_of(project, model)(night, newest)
 
 
-def fingerprint(state: dict[str, str]) -> str:
+def _state_of(project: Project, model: ModelConfig) -> Callable[[date, date], State]:
+    """Return the function of a night and the newest night that `state_of` is, for many nights of one model."""
+    log = _token_of(model.log, project.root)
+    labels = _token_of(model.labels, project.root) if model.labels else None
+
+    def state(night: date, newest: date) -> State:
+        token, due = labels(night) if labels else NONE, model.labels_due(night)
+        if token == ABSENT and due is not None:
+            token = OVERDUE if newest >= due else PENDING
+        return {"log": log(night), "labels": token}
+
+    return state
+
+
+def _token_of(source: NightlySource, root: Path) -> Callable[[date], str]:
+    """Return a function that gives something that changes when the night's data does."""
+    if source.path is None:
+        return lambda night: _table_token(source, root, night)
+    template = os.path.join(root, source.path)  # noqa: PTH118 (called for every model-night: text is 4 times faster)
+    return lambda night: _file_token(template.replace("{night}", night.isoformat()))
+
+
+def _file_token(path: str) -> str:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (as above)
+    except OSError:
+        return ABSENT
+    return f"{found.st_size}:{found.st_mtime_ns}" if stat.S_ISREG(found.st_mode) else ABSENT
+
+
+def _table_token(source: NightlySource, root: Path, night: date) -> str:
+    try:
+        return sources.open_night(source, root, night).sha256
+    except SourceError:
+        return ABSENT
+
+
+def fingerprint(state: State) -> str:
     """Return one word for a state."""
     return sha256(canonical(state))
 
 
-def _token(source: NightlySource, root: Path, night: date) -> str:
-    """Return something that changes when the night's data does."""
-    if source.path:
-        path = root / source.path.replace("{night}", night.isoformat())
-        if not path.is_file():
-            return "absent"
-        stat = path.stat()
-        return f"{stat.st_size}:{stat.st_mtime_ns}"
-    try:
-        return sources.open_night(source, root, night).sha256
-    except SourceError:
-        return "absent"
+def _due(
+    project: Project, models: Iterable[ModelConfig], nights: Sequence[date], newest: date | None, force: bool
+) -> Iterator[Due]:
+    evidence = project.layout.audit / "evidence"
+    for model in models:
+        notes, state = _notes(_file(project, model.model_id)), _state_of(project, model)
+        records = f"{evidence / model.model_id}{os.sep}"
+        for night in nights:
+            now, note = state(night, max(newest or night, night)), notes.get(night.isoformat())
+            known = note is not None and os.path.exists(f"{records}{night}/{note['record']}.json")  # noqa: PTH110
+            if not known:
+                audited = os.path.isdir(f"{records}{night}")  # noqa: PTH112
+                yield Due(model.model_id, night, fingerprint(now), "state lost" if audited else _new(now))
+            elif note is not None and note["state"] != now:
+                yield Due(model.model_id, night, fingerprint(now), _why(note["state"], now))
+            elif force:
+                yield Due(model.model_id, night, fingerprint(now), "forced")
 
 
-def remember(project: Project, model_id: str, night: date, *, state: dict[str, str], record: str) -> None:
+def _new(now: State) -> str:
+    return "not there" if now["log"] == ABSENT else "new"
+
+
+def _why(then: State, now: State) -> str:
+    """Say what changed since the last audit."""
+    if then["log"] != now["log"]:
+        return "log changed"
+    if now["labels"] == OVERDUE:
+        return "labels overdue"
+    return "labels came" if then["labels"] in (PENDING, OVERDUE) else "labels changed"
+
+
+def remember(project: Project, model_id: str, night: date, *, state: State, record: str) -> None:
     """Note what a record was made from, so that the same work is not done twice; disposable, not evidence."""
-    note = {"fingerprint": fingerprint(state), "state": state, "record": record}
-    write_whole(_file(project, model_id, night), json.dumps(note).encode())
-
-
-def _file(project: Project, model_id: str, night: date) -> Path:
-    return project.layout.audit / ".state" / model_id / f"{night.isoformat()}.json"
-
-
-def _read(path: Path) -> dict[str, Any]:
+    path = _file(project, model_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps({"night": night.isoformat(), "state": state, "record": record}).encode() + b"\n"
+    handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found
+        os.write(handle, line)  # one call: lines of several processes do not mix
+    finally:
+        os.close(handle)
+
+
+def _file(project: Project, model_id: str) -> Path:
+    return project.layout.audit / ".state" / f"{model_id}.jsonl"
+
+
+def _notes(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the last note of each night; a line that is none, such as a torn one, is passed over."""
+    notes: dict[str, dict[str, Any]] = {}
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return notes
+    for line in lines:
+        try:
+            note = json.loads(line)
+            notes[note["night"]] = {"state": dict(note["state"]), "record": str(note["record"])}
+        except (ValueError, TypeError, KeyError):
+            continue
+    return notes

@@ -15,8 +15,11 @@
     │   └── UntrustedModelError     the artefact holds types outside the reviewed list
     ├── EvidenceError               the store is not what its records say
     ├── KeyMissingError             a key that is needed is not where its reference points
+    │   └── SecretMissingError      another secret, such as a channel's address, is not there
     ├── LineageError                an event or a lineage question cannot be answered
     ├── PublishError                the published database is missing or could not be written
+    ├── QueryError                  a question the published database cannot answer
+    │   └── NothingAuditedError     there is no evidence to ask about yet
     ├── NotifyError                 an alert could not be delivered
     └── DemoDataError               the demo's data set is absent or another one
 
@@ -203,6 +206,17 @@ class KeyMissingError(AuditError):
         )
 
 
+class SecretMissingError(KeyMissingError):
+    """A secret other than a key is not where its reference points."""
+
+    def __init__(self, name: str, *, reference: str) -> None:
+        """`reference` is `file:PATH` or `env:NAME`; the secret itself is never shown."""
+        self.name, self.reference = name, reference
+        kind, _, where = reference.partition(":")
+        remedy = f"Set the variable {where}" if kind == "env" else f"Write it to the file {where}"
+        AuditError.__init__(self, f"The {name} is not at '{reference}'. {remedy} where this program runs.")
+
+
 class LineageError(AuditError):
     """An event or a lineage question that cannot be answered."""
 
@@ -213,6 +227,23 @@ class PublishError(AuditError):
     """The published database is missing or could not be written."""
 
     exit_code = ExitCode.NOT_DELIVERED
+
+
+class QueryError(AuditError):
+    """A question that the published database cannot answer; the message says why."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NothingAuditedError(QueryError):
+    """A project without evidence: what has not been audited has not passed."""
+
+    exit_code = ExitCode.NOT_EVALUATED
+
+    def __init__(self, project: str) -> None:
+        """`project` is its folder."""
+        self.project = project
+        super().__init__(f"Nothing has been audited in '{project}' yet. Start with `audit-pipeline run`.")
 
 
 class NotifyError(AuditError):

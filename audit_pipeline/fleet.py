@@ -2,18 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from audit_pipeline import lineage
+from audit_pipeline import __version__, lineage
 from audit_pipeline.config import Project
 from audit_pipeline.config.secrets import read_secret
 from audit_pipeline.due import newest_night, remember, state_of
-from audit_pipeline.errors import KeyMissingError, NotifyError
+from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError
 from audit_pipeline.evidence import LogEntry, Store
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.files import locked
@@ -23,7 +24,9 @@ from audit_pipeline.publish import publish
 from audit_pipeline.records import Outcome, RunContext, Stage
 
 ALARMING = (Outcome.FAIL.value, Outcome.NOT_EVALUATED.value)
-TRIES = 3  # deliveries of one alert before it is given up; each try stands in the log
+# An alert that was not delivered is tried again after each of these, then given up; each try stands in the log.
+PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
+TRIES = 1 + len(PAUSES)
 
 
 def audit(
@@ -39,7 +42,7 @@ def audit(
     Raises:
         AuditError: as `audit_model_night`.
     """
-    newest = max(newest_night(project) or night, night)
+    newest = max(newest_night(project, run.created) or night, night)
     state = state_of(project, project.model(model_id).config, night, newest)  # before: what changes later is due again
     audited = audit_model_night(project, model_id, night, run=run, newest=newest, on_stage=on_stage)
     remember(project, model_id, night, state=state, record=audited.committed.record)
@@ -48,6 +51,8 @@ def audit(
 
 def publish_store(project: Project, *, anew: bool = False) -> Path:
     """Bring `audit.duckdb` up to the evidence log and the lineage outbox; one publisher at a time.
+
+    Nothing is written when neither has grown since: whoever watches can call this every half minute.
 
     Raises:
         PublishError: it could not be written; the old file stays.
@@ -58,8 +63,22 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
         lineage.load(connection, project.layout.outbox)
 
     with locked(project.layout.audit / ".locks" / "publish"):
+        state, seen = canonical(_sources(project)), project.layout.audit / ".state" / "published"
+        if not anew and project.layout.database.exists() and seen.exists() and seen.read_bytes() == state:
+            return project.layout.database
+        seen.unlink(missing_ok=True)
         entries = (asdict(entry) for entry in store.log.entries())
-        return publish(project.layout, entries, store.read_record, also=load_lineage, anew=anew)
+        path = publish(project.layout, entries, store.read_record, also=load_lineage, anew=anew)
+        with suppress(OSError):  # without the note, the next call publishes again
+            seen.parent.mkdir(parents=True, exist_ok=True)
+            seen.write_bytes(state)
+        return path
+
+
+def _sources(project: Project) -> dict[str, Any]:
+    """Return what the published database is made from: files that only grow, by their size."""
+    files = [project.layout.audit / "log" / "entries.jsonl", *sorted(project.layout.outbox.glob("*.jsonl"))]
+    return {"version": __version__} | {file.name: file.stat().st_size for file in files if file.exists()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,62 +92,82 @@ class Delivery:
     reason: str | None
 
 
-def send_alerts(project: Project, *, runs: Collection[str] = (), since: datetime | None = None) -> list[Delivery]:
+def send_alerts(
+    project: Project, *, runs: Collection[str] = (), since: datetime | None = None, now: datetime | None = None
+) -> list[Delivery]:
     """Send what is due: one message per owner about the alarming records of `runs`, and what failed before.
 
     Args:
         project: the project.
         runs: runs that have ended and whose records are due now.
         since: also retry alerts that were not delivered, of records logged after this time.
+        now: the present, from which pauses between tries are measured; default: the clock.
 
     Each try is an entry of the log. An owner without channels is owed nothing.
     """
-    store = Store(project.layout)
+    store, now = Store(project.layout), now or datetime.now(UTC)
     sent: list[Delivery] = []
     with locked(project.layout.audit / ".locks" / "alert"):
         entries = list(store.log.entries())
         alerts = [e for e in entries if e.kind == "alert"]
-        for owner, alarming in _alarming(project, store, entries, set(runs), since).items():
+        for owner, alarming in _alarming(project, entries, set(runs), since).items():
             for channel in project.config.owners[owner].channels:
                 tries = [a for a in alerts if a.body["owner"] == owner and a.body["channel"] == channel]
-                due = [e for e in alarming if _is_due(e, tries)]
+                due = [e for e in alarming if _is_due(e, tries, now) and _is_news(store, e, tries)]
                 if due:
                     sent.append(_send(project, store, owner, channel, due))
     return sent
 
 
 def _alarming(
-    project: Project, store: Store, entries: list[LogEntry], runs: set[str], since: datetime | None
+    project: Project, entries: list[LogEntry], runs: set[str], since: datetime | None
 ) -> dict[str, list[LogEntry]]:
-    """Return by owner the newest records that need a message: new in these runs, or not delivered yet."""
+    """Return by owner the newest records that may need a message: of these runs, or not delivered yet."""
     tried = {digest for e in entries if e.kind == "alert" for digest in e.body["records"]}
+    heads = {(e.model_id, e.night): e for e in entries if e.kind == "record"}
     found: dict[str, list[LogEntry]] = defaultdict(list)
-    for entry in store.heads().values():
-        late = since is not None and datetime.fromisoformat(entry.time) >= since and entry.digest in tried
+    for entry in heads.values():
+        late = since is not None and entry.digest in tried and datetime.fromisoformat(entry.time) >= since
         known = entry.body["owner"] in project.config.owners
-        wanted = entry.body["verdict"] in ALARMING and (entry.body["run_id"] in runs or late)
-        if known and wanted and _is_news(store, entry):
+        if known and entry.body["verdict"] in ALARMING and (entry.body["run_id"] in runs or late):
             found[entry.body["owner"]].append(entry)
     return found
 
 
-def _is_due(entry: LogEntry, tries: list[LogEntry]) -> bool:
-    """Whether this record has neither been delivered nor given up."""
+def _is_due(entry: LogEntry, tries: list[LogEntry], now: datetime) -> bool:
+    """Whether this record was not delivered yet, is not given up, and has waited since its last try."""
     mine = [t for t in tries if entry.digest in t.body["records"]]
-    return not any(t.body["delivered"] for t in mine) and len(mine) < TRIES
-
-
-def _is_news(store: Store, entry: LogEntry) -> bool:
-    """Whether a record says something its predecessor did not: other findings, or another verdict."""
-    record = store.read_record(entry.model_id, entry.night, entry.digest)
-    before = record["execution"]["supersedes"]
-    if before is None:
+    if not mine:
         return True
-    return _deciding(record) != _deciding(store.read_record(entry.model_id, entry.night, before))
+    waited = now - datetime.fromisoformat(mine[-1].time)
+    return not any(t.body["delivered"] for t in mine) and len(mine) < TRIES and waited >= PAUSES[len(mine) - 1]
+
+
+def _is_news(store: Store, entry: LogEntry, tries: list[LogEntry]) -> bool:
+    """Whether a record says something this channel was not told of the same model-night: other findings or verdict.
+
+    An older record that was never delivered tells nothing: the message about it is owed by the newest.
+    """
+    told = {digest for t in tries if t.body["delivered"] for digest in t.body["records"]}
+    try:
+        record = store.read_record(entry.model_id, entry.night, entry.digest)
+        deciding, before = _deciding(record), record["execution"]["supersedes"]
+        while before is not None:
+            older = store.read_record(entry.model_id, entry.night, before)
+            if _deciding(older) != deciding:
+                return True
+            if before in told:
+                return False
+            before = older["execution"]["supersedes"]
+    except EvidenceError:
+        return True
+    return True
 
 
 def _deciding(record: dict[str, Any]) -> set[tuple[Any, ...]]:
-    return {(f["stage"], f["name"], f["column"], f["outcome"]) for f in _reasons(record)}
+    """Return what an alarm is about: the verdict and the findings behind it."""
+    verdict = record["result"]["decision"]["verdict"]
+    return {(verdict,), *((f["stage"], f["name"], f["column"], f["outcome"]) for f in _reasons(record))}
 
 
 def _reasons(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -161,7 +200,11 @@ def _send(project: Project, store: Store, owner: str, channel: str, due: list[Lo
 
 
 def _alarm(store: Store, entry: LogEntry) -> Alarm:
-    record = store.read_record(entry.model_id, entry.night, entry.digest)
-    decision = record["result"]["decision"]
-    reasons = tuple(f["reason"] for f in _reasons(record))
-    return Alarm(entry.model_id, entry.night, Outcome(decision["verdict"]), decision["conclusion"], reasons)
+    """Say what is wrong; a record that cannot be read is itself worth an alarm, and holds up no other."""
+    verdict = Outcome(entry.body["verdict"])
+    try:
+        record = store.read_record(entry.model_id, entry.night, entry.digest)
+    except EvidenceError as error:
+        return Alarm(entry.model_id, entry.night, verdict, "its record cannot be read", (str(error),))
+    conclusion = record["result"]["decision"]["conclusion"]
+    return Alarm(entry.model_id, entry.night, verdict, conclusion, tuple(f["reason"] for f in _reasons(record)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from audit_pipeline import snapshot as snapshots
 from audit_pipeline import sources
@@ -259,7 +260,7 @@ def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int
         if head is not None:
             record = freezer.store.read_record(head.model_id, head.night, head.digest)
             kept = record["result"]["snapshot"]
-            if kept and record["result"]["drift"]:
+            if kept and not _was_stopped(record):
                 ref = FileRef("reference", kept["path"], kept["sha256"], kept["bytes"], PARQUET)
                 found.append((earlier, head.body["result_digest"], ref))
         earlier -= timedelta(days=1)
@@ -271,6 +272,11 @@ def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int
         references=tuple(ref for _, _, ref in found),
         look_back=tuple((earlier, digest) for earlier, digest, _ in found),
     )
+
+
+def _was_stopped(record: dict[str, Any]) -> bool:
+    """Whether the line of a night ended at its data; the first night of a window lacks drift and is still good data."""
+    return any(f["conclusion"] == "stopped" for f in record["result"]["decision"]["findings"])
 
 
 def _with_artefact(gathered: Gathered, project: Project, model: ModelConfig, store: Store) -> Gathered:

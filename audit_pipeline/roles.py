@@ -1,12 +1,11 @@
 """Guess what the columns of an unknown prediction log are: type, role and privacy class, each with its reason."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import duckdb
 
 from audit_pipeline.errors import ColumnMissingError, ConfigError, Fault
+from audit_pipeline.log_columns import Look, look
 from audit_pipeline.records import Column, Relation
 
 ROLE_NAMES = {  # in order: the first role whose name fits and whose values allow it
@@ -17,11 +16,13 @@ ROLE_NAMES = {  # in order: the first role whose name fits and whose values allo
     "subject_id": r"(patient|person|member|customer|client|user|subject|account)_?(id|key|no|nr|number)?|mrn|ssn",
     "time": r"(.*_)?(time|timestamp|datetime|created_at|scored_at|ts)",
 }
-DIRECT = r"(.*_)?(name|surname|e?mail|phone|mobile|ssn|mrn|iban|passport|address|street|licen[cs]e|ip)(_.*)?"
-QUASI = r"(.*_)?(age|sex|gender|female|male|zip|zipcode|postcode|postal|city|county|birth.*|dob|income|educ.*|marital.*)(_.*)?"
-SENSITIVE = (
-    r"(.*_)?(race|ethnic.*|black|religion|diagnos.*|icd.*|hiv|health.*|disab.*|orientation|medic.*|drug.*)(_.*)?"
-)
+DIRECT = r"""(?x) .*name(_.*)? | .*e?mail(_.*)? | .*(phone|telefon)(_.*)? | .*address(_.*)?
+    | (.*_)?(mobile|ssn|mrn|iban|passport|street|licen[cs]e|ip)(_.*)?"""
+NUMBERED = r".*(_(id|key|nr|no)|number|nummer)"  # names a person only with many values: a site has an id too
+QUASI = r"""(?x) (.*_)? (age|sex|gender|female|male|zip|zipcode|postcode|postal|plz|city|county|birth.*|dob|income
+    |educ.*|marital.*) (_.*)?"""
+SENSITIVE = r"""(?x) (.*_)? (race|ethnic.*|black|religion|diagnos.*|icd.*|hiv|health.*|disab.*|orientation|medic.*
+    |drug.*) (_.*)?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,10 @@ class Guess:
     column: Column
     why: str
 
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a column's values allow."""
-
-    name: str
-    type: str
-    n: int
-    missing: int
-    distinct: int
-    low: float | None  # None unless numeric
-    high: float | None
-
     @property
-    def unique(self) -> bool:
-        return self.missing == 0 and self.distinct == self.n
-
-    @property
-    def numeric(self) -> bool:
-        return self.type in ("number", "integer")
+    def left_out(self) -> bool:
+        """Whether the column names a person and serves no purpose: an audit does without it."""
+        return self.column.role == "feature" and self.column.privacy == "direct_identifier"
 
 
 def guess_columns(relation: Relation, roles: dict[str, str]) -> tuple[Guess, ...]:
@@ -62,12 +47,13 @@ def guess_columns(relation: Relation, roles: dict[str, str]) -> tuple[Guess, ...
 
     Raises:
         ColumnMissingError: `roles` names a column that is not there.
-        ConfigError: no column can be the row id, or none the score or prediction.
+        ConfigError: a named column cannot have its role, no column can be the row id, or none the output.
+        SourceError: the log has no rows.
     """
     for column in roles.values():
         if column not in relation.columns:
             raise ColumnMissingError(column, log=relation.name, available=relation.columns)
-    seen = _look(relation)
+    seen = look(relation)
     given = {column: role for role, column in roles.items()}
     taken = set(roles)
     guesses = []
@@ -76,73 +62,38 @@ def guess_columns(relation: Relation, roles: dict[str, str]) -> tuple[Guess, ...
         taken |= {role} - {"feature"}
         privacy, reason = _privacy(item, role)
         guesses.append(Guess(Column(item.name, item.type, role, privacy), f"{why}; {reason}"))
-    _require(relation, guesses, seen)
+    faults = [*_misgiven(relation, seen, roles), *_missing(relation, seen, taken)]
+    if faults:
+        raise ConfigError(faults)
     return tuple(guesses)
 
 
-def _look(relation: Relation) -> list[_Seen]:
-    """Describe every column in one pass; CSV columns are typed by what they hold."""
-    with duckdb.connect() as connection:
-        for statement in relation.setup:
-            connection.execute(statement)
-        connection.execute(f"CREATE TEMP TABLE log AS {relation.sql}")
-        raw = {name: str(kind) for name, kind, *_ in connection.execute("DESCRIBE log").fetchall()}
-        types = {name: _type(connection, name, kind) for name, kind in raw.items()}
-        return [_seen(connection, name, kind) for name, kind in types.items()]
-
-
-def _type(connection: duckdb.DuckDBPyConnection, name: str, raw: str) -> str:
-    """Return the canonical type whose values all fit."""
-    if raw.startswith(("TIMESTAMP", "DATE")):
-        return "timestamp" if raw.startswith("TIMESTAMP") else "date"
-    if raw == "BOOLEAN":
-        return "boolean"
-    if raw not in ("VARCHAR", "JSON"):
-        return "integer" if "INT" in raw else "number"
-    for kind, target in (("integer", "BIGINT"), ("number", "DOUBLE"), ("date", "DATE"), ("timestamp", "TIMESTAMP")):
-        column = _quoted(name)
-        whole = f" AND regexp_full_match(trim({column}), '[+-]?[0-9]+')" if kind == "integer" else ""
-        sql = f"SELECT count(nullif({column}, '')), count(*) FILTER (try_cast({column} AS {target}) IS NOT NULL{whole}) FROM log"
-        present, fit = connection.execute(sql).fetchall()[0]
-        if present and present == fit:
-            return kind
-    return "category"
-
-
-def _seen(connection: duckdb.DuckDBPyConnection, name: str, kind: str) -> _Seen:
-    column = _quoted(name)
-    value = f"try_cast({column} AS DOUBLE)" if kind in ("number", "integer") else "NULL::DOUBLE"
-    sql = f"""
-        SELECT count(*), count(*) - count(nullif({column}::VARCHAR, '')), count(DISTINCT {column}), min({value}), max({value})
-        FROM log"""
-    row: tuple[Any, ...] = connection.execute(sql).fetchall()[0]
-    return _Seen(name, kind, *row)
-
-
-def _role(item: _Seen, taken: set[str]) -> tuple[str, str]:
+def _role(item: Look, taken: set[str]) -> tuple[str, str]:
     """Return the first role that name and values allow."""
-    name = item.name.lower()
     allowed = {
         "row_id": item.unique,
-        "score": item.numeric and item.low is not None and item.low >= 0 and (item.high or 0) <= 1,
+        "score": item.share_like,
         "prediction": item.numeric,
-        "subject_id": not item.type == "number",
+        "subject_id": item.type != "number",
         "time": item.type in ("timestamp", "date"),
         "model_version": item.distinct <= 20,
     }
     for role, pattern in ROLE_NAMES.items():
-        if role not in taken and allowed[role] and re.fullmatch(pattern, name):
+        if role not in taken and allowed[role] and re.fullmatch(pattern, item.name.lower()):
             return role, f"named like a {role}"
     return "feature", "no role by its name"
 
 
-def _privacy(item: _Seen, role: str) -> tuple[str, str]:
-    """Return the privacy class that the name suggests; the strictest that fits."""
+def _privacy(item: Look, role: str) -> tuple[str, str]:
+    """Return the privacy class that name and values suggest; the strictest that fits."""
     name = item.name.lower()
-    if role == "subject_id" or re.fullmatch(DIRECT, name):
+    if role == "subject_id":
         return "direct_identifier", "REVIEW privacy: names a person"
-    if role == "feature" and item.type == "category" and item.n > 50 and item.distinct > item.n / 2:
-        return "direct_identifier", "REVIEW privacy: nearly every row has a value of its own"
+    if role == "feature" and re.fullmatch(DIRECT, name):
+        return "direct_identifier", "REVIEW privacy: seems to name a person"
+    many = item.n > 50 and item.distinct > item.n / 4
+    if role == "feature" and many and (item.type == "category" or re.fullmatch(NUMBERED, name)):
+        return "direct_identifier", "REVIEW privacy: too many values for a category"
     if re.fullmatch(SENSITIVE, name):
         return "sensitive", "REVIEW privacy: sensitive by its name"
     if re.fullmatch(QUASI, name):
@@ -150,25 +101,42 @@ def _privacy(item: _Seen, role: str) -> tuple[str, str]:
     return "none", "REVIEW privacy"
 
 
-def _require(relation: Relation, guesses: list[Guess], seen: list[_Seen]) -> None:
-    """Refuse a proposal that cannot be audited, and say which option helps."""
-    roles = {guess.column.role for guess in guesses}
-    faults = []
-    if "row_id" not in roles:
+def _misgiven(relation: Relation, seen: list[Look], roles: dict[str, str]) -> Iterator[Fault]:
+    """Yield why a column that the user named cannot have its role."""
+    items = {item.name: item for item in seen}
+    for role, name in roles.items():
+        item = items[name]
+        if role == "row_id" and not item.unique:
+            beyond = item.n - item.missing - item.distinct
+            text = f"'{name}' is not unique per prediction: {beyond:,} rows repeat a value, {item.missing:,} have none"
+        elif role != "row_id" and not item.numeric:
+            text = f"'{name}' does not hold numbers (with a decimal point); there are: {_listed(_numeric(seen))}"
+        elif role == "score" and not item.share_like:
+            text = f"'{name}' has values outside 0 to 1: a number that is no probability is given by --prediction"
+        else:
+            continue
+        yield Fault(relation.name, f"--{role.replace('_', '-')}", text)
+
+
+def _missing(relation: Relation, seen: list[Look], taken: set[str]) -> Iterator[Fault]:
+    """Yield the roles a model cannot be audited without, and the option that gives each."""
+    if "row_id" not in taken:
         unique = [item.name for item in seen if item.unique]
-        text = f"no column could be told to be the row id. Name it with --row-id ({_listed(unique)} are unique)"
-        faults.append(Fault(relation.name, "row_id", text))
-    if not roles & {"score", "prediction"}:
-        numeric = [item.name for item in seen if item.numeric]
-        text = f"no column could be told to be the model's output. Name it with --score or --prediction ({_listed(numeric)})"
-        faults.append(Fault(relation.name, "score", text))
-    if faults:
-        raise ConfigError(faults)
+        text = f"no name tells which column is unique per prediction. Name it with --row-id: {_listed(unique)}"
+        if not unique:
+            text = "no column is unique and without gaps. Labels join on one: add a number per prediction to the log"
+        yield Fault(relation.name, "row_id", text)
+    if not taken & {"score", "prediction"}:
+        shares = [item.name for item in seen if item.share_like]
+        text = (
+            f"no name tells which column is the model's output. Name it with --score (probability: {_listed(shares)})"
+        )
+        yield Fault(relation.name, "score", f"{text} or --prediction (number: {_listed(_numeric(seen))})")
+
+
+def _numeric(seen: list[Look]) -> list[str]:
+    return [item.name for item in seen if item.numeric]
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "none"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return ", ".join(names) or "none is fit"

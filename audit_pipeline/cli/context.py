@@ -1,9 +1,21 @@
-"""What every command needs: the project, loaded when first asked for."""
+"""What every command needs: the project, loaded when first asked for, and its published database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import typer
 
 from audit_pipeline.config import Layout, Project, load_project
+from audit_pipeline.config.load import require_project
+from audit_pipeline.errors import NothingAuditedError, PublishError, QueryError
+from audit_pipeline.publish import Answer, published, query
+
+DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}  # how a night is given
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 class Context:
@@ -26,3 +38,42 @@ class Context:
     def layout(self) -> Layout:
         """Where the project keeps its things; needs no valid configuration."""
         return Layout(root=self.root)
+
+    def require_evidence(self) -> None:
+        """Refuse a folder in which nothing has been audited.
+
+        Raises:
+            ConfigError: it is no project.
+            NothingAuditedError: it holds no evidence.
+        """
+        if not any((self.layout.audit / name).is_dir() for name in ("evidence", "log")):  # either may have been lost
+            require_project(self.root)
+            raise NothingAuditedError(str(self.root))
+
+    def ask(self, sql: str, parameters: list[Any] | None = None) -> Answer:
+        """Return what the published database answers.
+
+        Raises:
+            ConfigError: the folder is no project.
+            NothingAuditedError: there is no evidence yet.
+            PublishError: there is evidence and no readable database.
+            QueryError: the statement is not valid on it.
+        """
+        with self.database():  # whatever is wrong with the file is told by this; the rest is the statement's
+            try:
+                return query(self.layout, sql, parameters)
+            except PublishError as error:
+                raise QueryError(str(error)) from error
+
+    @contextmanager
+    def database(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the published database, for more than one question.
+
+        Raises:
+            AuditError: as `ask`.
+        """
+        if not self.layout.database.exists():
+            self.require_evidence()
+            raise PublishError(f"There is evidence and no '{self.layout.database}'. `audit-pipeline rebuild` makes it.")
+        with published(self.layout) as connection:
+            yield connection

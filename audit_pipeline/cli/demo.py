@@ -1,25 +1,24 @@
 """`demo`: build the replay's inputs, audit its nights, hold the verdicts against the injected incidents."""
 
+import os
 from typing import Any
 
 import typer
 
-from audit_pipeline.cli.console import error, note, out, table, verdict
-from audit_pipeline.cli.context import Context
+from audit_pipeline.cli.console import error, note, out, print_json, table, verdict
+from audit_pipeline.cli.context import Context, Json
 from audit_pipeline.errors import ExitCode
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(name="demo")(demo)
+    app.command(name="demo", epilog="Example: audit-pipeline demo")(demo)
 
 
-def demo(context: typer.Context) -> None:
+def demo(context: typer.Context, as_json: Json = False) -> None:
     """Audit three models over ten nights of a replay of real data, with two injected incidents.
 
     Exit code 0 when exactly the model-nights with an injected incident FAIL.
-
-    Example: audit-pipeline demo
     """
     from audit_pipeline.cli.run import run_project
     from audit_pipeline.demo.build import build_inputs
@@ -29,22 +28,28 @@ def demo(context: typer.Context) -> None:
     build_inputs(own.root, progress=note)
     outcome = run_project(own, models=[])
     lines = _verdicts(own)
-    _matrix(lines)
-    _next(own, lines)
-    ok = _compare(own, lines) and not outcome["crashed"] and not outcome["undelivered"]
-    raise typer.Exit(int(ExitCode.PASSED if ok else ExitCode.FAILED))
+    problems = _problems(own, lines, outcome)
+    if as_json:
+        print_json({"model_nights": lines, "problems": problems})
+    else:
+        _matrix(lines)
+        if not problems:
+            failed = sum(line["verdict"] == "FAIL" for line in lines)
+            out.print(f"As expected: the {failed} model-nights with an injected incident FAIL, and no other.")
+        _next(own, lines)
+    for problem in problems:
+        error(problem)
+    raise typer.Exit(int(ExitCode.FAILED if problems else ExitCode.PASSED))
 
 
 def _verdicts(own: Context) -> list[dict[str, Any]]:
     """Return the newest verdict of every model-night."""
-    from audit_pipeline.publish import query
-
     sql = """
         SELECT m.model_id, m.night, m.verdict, m.conclusion, a.path AS report
         FROM audit.model_night m LEFT JOIN audit.artifact a ON a.record = m.record AND a.path LIKE '%/report.html'
         ORDER BY m.night, m.model_id
     """
-    return query(own.layout, sql).records()
+    return own.ask(sql).records()
 
 
 def _matrix(lines: list[dict[str, Any]]) -> None:
@@ -59,20 +64,18 @@ def _matrix(lines: list[dict[str, Any]]) -> None:
         out.print(f"{pending} model-nights wait for their labels, which come two nights late: performance pending.")
 
 
-def _compare(own: Context, lines: list[dict[str, Any]]) -> bool:
-    """Say whether the verdicts are the expected ones."""
+def _problems(own: Context, lines: list[dict[str, Any]], outcome: dict[str, Any]) -> list[str]:
+    """Say where the verdicts are not the expected ones, and what crashed or was not delivered."""
     from audit_pipeline.demo.incidents import expected
 
     injected = expected(own.root)
     failed = {(line["model_id"], line["night"]) for line in lines if line["verdict"] == "FAIL"}
-    if failed == injected:
-        out.print(f"As expected: the {len(injected)} model-nights with an injected incident FAIL, and no other.")
-        return True
-    for model, night in sorted(injected - failed):
-        error(f"{model} {night} has an injected incident and did not FAIL.")
-    for model, night in sorted(failed - injected):
-        error(f"{model} {night} FAILs without an injected incident.")
-    return False
+    found = [
+        f"{model} {night} has an injected incident and did not FAIL." for model, night in sorted(injected - failed)
+    ]
+    found += [f"{model} {night} FAILs without an injected incident." for model, night in sorted(failed - injected)]
+    found += [f"{crash['model_id']} {crash['night']} crashed: {crash['reason']}" for crash in outcome["crashed"]]
+    return found + list(outcome["undelivered"])
 
 
 def _next(own: Context, lines: list[dict[str, Any]]) -> None:
@@ -85,21 +88,19 @@ def _next(own: Context, lines: list[dict[str, Any]]) -> None:
             chosen.setdefault(f"{line['model_id']}{line['night']}", line)
     out.print("\nReports:")
     for line in chosen.values():
-        out.print(f"  {line['verdict']:<5} {own.layout.audit / line['report']}", markup=False)
+        out.print(f"  {line['verdict']:<5} {own.layout.audit / line['report']}")
     first = failed[0]
     out.print("\nNext:")
     for command in (
         f"show {first['model_id']} {first['night']}",
-        'query "select * from audit.v_failing_models"',
+        'query "from audit.v_failing_models"',
         "verify",
         "lineage graph -o lineage.html",
         "ui",
     ):
-        out.print(f"  audit-pipeline --project {_short(own)} {command}", markup=False)
+        out.print(f"  audit-pipeline --project {_short(own)} {command}")
 
 
 def _short(own: Context) -> str:
     """Return the project folder as the user would type it."""
-    import os
-
     return os.path.relpath(own.root)

@@ -6,37 +6,36 @@ from typing import Annotated, Any
 import typer
 
 from audit_pipeline.cli.console import error, note, print_json, table, verdict
-from audit_pipeline.cli.context import Context
-from audit_pipeline.errors import ExitCode, PublishError
+from audit_pipeline.cli.context import DAY, Context, Json
+from audit_pipeline.errors import ConfigError, ExitCode, Fault, PublishError, SourceError
 from audit_pipeline.evidence import Store
-
-Night = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(name="run")(run)
+    app.command(name="run", epilog="Example: audit-pipeline run --from 2026-01-01 --to 2026-01-03")(run)
 
 
 def run(
     context: typer.Context,
     model: Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")] = None,
-    night: Annotated[datetime | None, typer.Option("--night", formats=["%Y-%m-%d"], help="Only this night.")] = None,
-    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="From this night.")] = None,
-    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="To this night.")] = None,
+    night: Annotated[datetime | None, typer.Option("--night", **DAY, help="Only this night.")] = None,
+    first: Annotated[datetime | None, typer.Option("--from", **DAY, help="From this night.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", **DAY, help="To this night.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Audit again what is up to date.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Audit every model-night that is due: never audited, or its log or labels changed since.
 
     Exit codes: 0 passed (WARN included), 1 a verdict is FAIL, 3 something due could not be evaluated, 4 evidence was
     made but not delivered.
-
-    Example: audit-pipeline run --from 2026-01-01 --to 2026-01-03
     """
     own: Context = context.obj
-    begin, end = (_day(night), _day(night)) if night else (_day(first), _day(last))
-    outcome = run_project(own, models=model or [], first=begin, last=end, force=force)
+    if night and (first or last):
+        raise typer.BadParameter("give either --night, or --from and --to")
+    if first and last and first > last:
+        raise typer.BadParameter("--from is after --to")
+    outcome = run_project(own, models=model or [], first=_day(night or first), last=_day(night or last), force=force)
     if as_json:
         print_json(outcome)
     else:
@@ -51,10 +50,16 @@ def _day(moment: datetime | None) -> date | None:
 def run_project(
     own: Context, *, models: list[str], first: date | None = None, last: date | None = None, force: bool = False
 ) -> dict[str, Any]:
-    """Audit what is due, publish, alert; return what was done as plain data."""
+    """Audit what is due, publish, alert; return what was done as plain data.
+
+    Raises:
+        ConfigError: the nights asked for are before the project's first.
+        SourceError: no model has a log of any night.
+    """
     from audit_pipeline.due import due_nights
 
     project = own.project
+    _require_nights(own, last)
     Store(project.layout).sweep_if_alone()
     due = due_nights(project, models=models, first=first, last=last, force=force, now=datetime.now(UTC))
     outcome: dict[str, Any] = {"due": len(due), "audited": [], "crashed": [], "undelivered": []}
@@ -62,6 +67,20 @@ def run_project(
         _audit(own, due, outcome)
     _deliver(own, outcome)
     return outcome
+
+
+def _require_nights(own: Context, last: date | None) -> None:
+    """Refuse a run that could not find any night: "nothing is due" would sound like a pass."""
+    from audit_pipeline.due import newest_log
+
+    begin, newest = own.project.config.nights.first, last or newest_log(own.project)
+    if newest is None:
+        logs = sorted({m.config.log.path or str(m.config.log.database) for m in own.project.models.values()})
+        text = f"No night of any model has a log yet: nothing matches {', '.join(logs)}. Deliver one, or correct `log`."
+        raise SourceError(text)
+    if newest < begin:
+        text = f"is {begin}, and the newest night is {newest}: it is not expected. Begin with it, or earlier"
+        raise ConfigError([Fault("project.yaml", "nights.first", text)])
 
 
 def _audit(own: Context, due: list[Any], outcome: dict[str, Any]) -> None:
@@ -99,11 +118,14 @@ def _line(store: Store, entry: Any, run_id: str) -> dict[str, Any]:
     """Return one audited model-night as plain data."""
     record = store.read_record(entry.model_id, entry.night, entry.digest)
     page = next((f["path"] for f in record["execution"]["artifacts"] if f["path"].endswith("report.html")), None)
+    decision = record["result"]["decision"]
+    found = decision["findings"] if decision["verdict"] != "PASS" else []
     return {
         "model_id": entry.model_id,
         "night": entry.night,
         "verdict": entry.body["verdict"],
-        "conclusion": record["result"]["decision"]["conclusion"],
+        "conclusion": decision["conclusion"],
+        "reasons": [f["reason"] for f in found if f["counts"] and f["outcome"] == decision["verdict"]],
         "record": entry.digest,
         "result_digest": record["result_digest"],
         "run_id": run_id,
@@ -125,7 +147,7 @@ def _deliver(own: Context, outcome: dict[str, Any]) -> None:
     runs = {line["run_id"] for line in outcome["audited"]}
     for delivery in send_alerts(own.project, runs=runs):
         if not delivery.delivered:
-            text = f"Alert for {delivery.owner} by channel {delivery.channel} was not delivered: {delivery.reason}."
+            text = f"Alert for {delivery.owner} by channel {delivery.channel} was not delivered: {delivery.reason}"
             outcome["undelivered"].append(text)
 
 
@@ -145,16 +167,22 @@ def _show(outcome: dict[str, Any]) -> None:
         note("Nothing is due: every model-night is audited as its log and labels are now. (--force audits again.)")
     lines = outcome["audited"]
     if lines:
-        rows = [(x["model_id"], x["night"], verdict(x["verdict"]), x["conclusion"]) for x in lines]
-        table(("model", "night", "verdict", "why"), rows)
+        table(("model", "night", "verdict", "why"), [_row(line) for line in lines])
     for crash in outcome["crashed"]:
-        error(
-            f"{crash['model_id']} {crash['night']} crashed: {crash['reason']} (run {crash['run_id']} in the Dagster UI)"
-        )
+        place = f"(run {crash['run_id']} in the Dagster UI)"
+        error(f"{crash['model_id']} {crash['night']} crashed: {crash['reason']} {place}")
     for text in outcome["undelivered"]:
         error(text)
-    bad = [x for x in lines if x["verdict"] in ("FAIL", "NOT_EVALUATED")] or lines
+    bad = [line for line in lines if line["verdict"] in ("FAIL", "NOT_EVALUATED")] or lines
     if bad:
-        first = bad[0]
-        note(f"\nNext: open {first['report']}")
-        note(f"      audit-pipeline show {first['model_id']} {first['night']}")
+        note(f"\nNext: open {bad[0]['report']}")
+        note(f"      audit-pipeline show {bad[0]['model_id']} {bad[0]['night']}")
+
+
+def _row(line: dict[str, Any]) -> tuple[Any, ...]:
+    """Return one line of the table; what did not pass says its first reason, and how many more there are."""
+    reasons = line["reasons"]
+    why = line["conclusion"]
+    if reasons:
+        why = reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
+    return line["model_id"], line["night"], verdict(line["verdict"]), why

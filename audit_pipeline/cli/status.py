@@ -2,13 +2,12 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from audit_pipeline.cli.console import out, print_json, table, verdict
-from audit_pipeline.cli.context import Context
-from audit_pipeline.publish import query
+from audit_pipeline.cli.context import Context, Json
 
 STALE_S = 600  # a daemon that has not been seen for longer is called silent
 LAST = "SELECT * FROM audit.v_last_night"
@@ -16,24 +15,19 @@ LAST = "SELECT * FROM audit.v_last_night"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(name="status")(status)
+    app.command(name="status", epilog="Example: audit-pipeline status")(status)
 
 
-def status(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
-    """Show the last audited night of every model.
-
-    Example: audit-pipeline status
-    """
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Show the last audited night of every model. The exit code says nothing of the verdicts."""
     own: Context = context.obj
-    models = query(own.layout, LAST).records()
+    models = own.ask(LAST).records()
+    missing = never_audited(own, models)
     seen = heartbeat(own)
     if as_json:
-        print_json({"models": models, "daemon_seen": seen})
+        print_json({"models": models, "never_audited": missing, "daemon_seen": seen})
         return
-    out.print(fleet_line(models), markup=False)
+    out.print(fleet_line(models, missing))
     rows = [
         (
             m["model_id"],
@@ -48,17 +42,26 @@ def status(
         for m in models
     ]
     table(("model", "night", "verdict", "rows", "failed", "warned", "performance", "owner"), rows)
-    out.print(_daemon(seen), markup=False)
+    out.print(_daemon(seen))
 
 
-def fleet_line(models: list[dict[str, Any]]) -> str:
+def never_audited(own: Context, models: list[dict[str, Any]]) -> list[str]:
+    """Return the models of the project without any audit; a model file is named like its model."""
+    known = {m["model_id"] for m in models}
+    files = (own.root / "models").glob("*.y*ml")
+    return sorted({file.stem for file in files} - known)
+
+
+def fleet_line(models: list[dict[str, Any]], missing: list[str]) -> str:
     """Return the fleet in one line, the worst first."""
     counts = Counter(m["verdict"] for m in models)
     words = [f"{counts[v]} {v}" for v in ("FAIL", "NOT_EVALUATED", "WARN", "PASS") if counts[v]]
     newest = max((m["night"] for m in models), default=None)
     late = [m["model_id"] for m in models if m["night"] != newest]
-    line = f"{len(models)} models, newest night {newest}: {', '.join(words) or 'nothing audited yet'}."
-    return line + (f" Behind: {', '.join(late)}." if late else "")
+    total = len(models) + len(missing)
+    line = f"{total} model{'s' if total != 1 else ''}, newest night {newest}: {', '.join(words)}."
+    line += f" Behind: {', '.join(late)}." if late else ""
+    return line + (f" Never audited: {', '.join(missing)}." if missing else "")
 
 
 def heartbeat(own: Context) -> str | None:

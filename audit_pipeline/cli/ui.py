@@ -15,7 +15,7 @@ from audit_pipeline.cli.context import Context
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(name="ui")(ui)
+    app.command(name="ui", epilog="Example: audit-pipeline ui --port 3000")(ui)
 
 
 def ui(
@@ -25,8 +25,6 @@ def ui(
     """Start Dagster's web UI and the daemon (schedule, sensors, alerts) until Ctrl-C.
 
     The UI has no login: it listens on 127.0.0.1 only. Put a proxy with authentication before it.
-
-    Example: audit-pipeline ui --port 3000
     """
     from audit_pipeline.orchestration.instance import prepare_home
 

@@ -1,10 +1,11 @@
 """YAML and environment to typed objects; all faults at once, with file and key."""
 
 from audit_pipeline.config.load import AuditedModel, Project, load_project
-from audit_pipeline.config.model import ColumnConfig, Labels, ModelConfig, NightlySource, Source
-from audit_pipeline.config.model import Reference as ReferenceConfig
+from audit_pipeline.config.model import ColumnConfig, Labels, ModelConfig
 from audit_pipeline.config.policy import Floor, Limit, Policy
 from audit_pipeline.config.project import Layout, Limits, ProjectConfig
+from audit_pipeline.config.source import NightlySource, Source
+from audit_pipeline.config.source import Reference as ReferenceConfig
 from audit_pipeline.config.suite import ExpectationConfig, SuiteConfig
 
 __all__ = [

@@ -1,83 +1,41 @@
 """One model file: where its log, labels and reference are, what its columns mean, what its owner expects."""
 
-import re
+from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
-from audit_pipeline.config.base import Strict
+from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.policy import Policy
+from audit_pipeline.config.source import NightlySource, Reference
+from audit_pipeline.errors import did_you_mean
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Format = Literal["parquet", "csv", "jsonl"]
+NAME = r"[a-z][a-z0-9_]{0,62}"
+NAME_MEANING = "a name: lower-case letters, digits and _, a letter first, at most 63 long"
+Name = Annotated[str, fits(NAME, NAME_MEANING)]
 ColumnType = Literal["number", "integer", "category", "boolean", "date", "timestamp"]
 Role = Literal["row_id", "subject_id", "feature", "score", "prediction", "model_version", "time", "segment"]
 Privacy = Literal["direct_identifier", "quasi_identifier", "sensitive", "none"]
 
-ONCE = ("row_id", "subject_id", "score", "prediction", "model_version", "time")  # roles one column may have
-SUFFIX: dict[str, Format] = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".gz": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
+OUTPUT: dict[str, Role] = {"binary": "score", "regression": "prediction"}  # what a model of each task gives out
+METRICS = {  # what a policy may judge, by task
+    "binary": (
+        "auc",
+        "average_precision",
+        "brier",
+        "log_loss",
+        "calibration_gap",
+        "ece",
+        "accuracy",
+        "precision",
+        "recall",
+        "specificity",
+        "prevalence",
+    ),
+    "regression": ("rmse", "mae", "bias", "r2"),
 }
-
-
-class Source(Strict):
-    """A file per night (`path` with `{night}`), one plain file, or a table of a DuckDB file."""
-
-    path: str | None = Field(default=None, description="file, relative to the project; `{night}` stands for YYYY-MM-DD")
-    format: Format | None = Field(default=None, description="taken from the suffix when absent")
-    database: str | None = Field(default=None, description="DuckDB file, relative to the project")
-    table: str | None = Field(default=None, description="schema.table in that file")
-    night_column: str | None = Field(default=None, description="DATE column of the table that names the night")
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        fault = self._fault()
-        if fault:
-            raise ValueError(fault)
-        return self
-
-    def _fault(self) -> str | None:
-        """Say what does not fit together, or nothing."""
-        if (self.path is None) == (self.database is None):
-            return "give either `path` (a file) or `database` and `table` (DuckDB), not both"
-        if self.database is not None and self.table is None:
-            return "`database` needs `table`"
-        if self.path is not None and (self.table or self.night_column):
-            return "`table` and `night_column` belong to `database`, not to `path`"
-        if self.table is not None and not re.fullmatch(r"\w+(\.\w+)?", self.table):
-            return "`table` is a name or schema.name"
-        if self.path is not None and self.kind is None:
-            return f"the suffix of '{self.path}' tells no format: add `format: parquet|csv|jsonl`"
-        return None
-
-    @property
-    def kind(self) -> Literal["parquet", "csv", "jsonl", "duckdb"] | None:
-        """The reader this source needs."""
-        if self.database is not None:
-            return "duckdb"
-        if self.format is not None:
-            return self.format
-        suffix = re.search(r"\.[a-z]+$", str(self.path).lower())
-        return SUFFIX.get(suffix[0]) if suffix else None
-
-
-class NightlySource(Source):
-    """A source that holds one night at a time."""
-
-    def _fault(self) -> str | None:
-        if self.path is not None and "{night}" not in self.path:
-            return "`path` must hold `{night}`, so that a night's file can be found"
-        if self.database is not None and self.night_column is None:
-            return "`database` needs `night_column`, so that a night's rows can be found"
-        return Source._fault(self)
+ONCE = ("row_id", "subject_id", "score", "prediction", "model_version", "time")  # roles one column may have
 
 
 class Labels(NightlySource):
@@ -91,32 +49,12 @@ class Labels(NightlySource):
     )
 
 
-class Window(Strict):
-    """Earlier nights of the same log as reference."""
-
-    nights: Annotated[int, Field(ge=1, le=366)] = Field(description="how many earlier nights")
-
-
-class Reference(Source):
-    """What the night is compared with: a file or table, or a window of earlier nights."""
-
-    window: Window | None = Field(default=None, description="use the newest audited nights before this one")
-    label: str | None = Field(default=None, description="column of the outcome in the reference file, if it has one")
-
-    def _fault(self) -> str | None:
-        if self.window is None:
-            return Source._fault(self)
-        if self.path or self.database or self.label:
-            return "`window` stands alone: no `path`, `database` or `label` beside it"
-        return None
-
-
 class Artefact(Strict):
     """The model itself, for the explanation; opened only when its sha256 is the pinned one."""
 
     path: str = Field(description="file, relative to the project")
-    format: Literal["skops"] = "skops"
-    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64}|file:.+)$")] = Field(
+    format: Literal["skops"] = Field(default="skops", description="loading it runs no code that the file brings")
+    sha256: Annotated[str, fits(r"[0-9a-f]{64}|file:.+", "64 hex digits in lower case, or `file:PATH`")] = Field(
         description="of the reviewed file; `file:PATH` names a sha256sum file written by who releases the model"
     )
     trusted: tuple[str, ...] = Field(default=(), description="reviewed type names the file may hold")
@@ -125,23 +63,29 @@ class Artefact(Strict):
 class ColumnConfig(Strict):
     """What one column of the log is; type and privacy are required."""
 
-    type: ColumnType
+    type: ColumnType = Field(description="what every value of the log must be readable as")
     privacy: Privacy = Field(description="direct identifiers are pseudonymised before anything is written")
-    role: Role = "feature"
-    description: str = ""
+    role: Role = Field(
+        default="feature",
+        description="`row_id` is unique per prediction and required; `subject_id` is the person; `score` is the "
+        "probability, `prediction` the predicted class or number",
+    )
+    description: str = Field(default="", description="what it holds")
 
 
-class ModelConfig(Strict):
+class ModelConfig(Ruled):
     """One audited model."""
 
-    schema_version: Literal[1]
-    model_id: Name
+    schema_version: Literal[1] = Field(description="version of this file's form")
+    model_id: Name = Field(description="also the name of this file and of the suite's")
     version: str = Field(description="version in production; a `model_version` column overrides it row by row")
-    description: str = ""
+    description: str = Field(default="", description="what it predicts, for whom")
     owner: Name = Field(description="key of `owners` in project.yaml")
     domain: Name = Field(description="business domain: the group in the Dagster UI")
     tier: Annotated[int, Field(ge=1, le=4)] = Field(default=2, description="1 is the most material")
-    task: Literal["binary", "regression"]
+    task: Literal["binary", "regression"] = Field(
+        description="binary needs a column with `role: score`, regression one with `role: prediction`"
+    )
     threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.5, description="score from which a binary model says yes, when no prediction is logged"
     )
@@ -150,30 +94,26 @@ class ModelConfig(Strict):
     reference: Reference
     artefact: Artefact | None = None
     columns: dict[str, ColumnConfig] = Field(min_length=2)
-    policy: Policy = Policy()
+    policy: Policy = Field(default_factory=Policy)
 
-    @field_validator("columns")
     @classmethod
-    def _roles(cls, columns: dict[str, ColumnConfig]) -> dict[str, ColumnConfig]:
-        for role in ONCE:
-            names = [name for name, column in columns.items() if column.role == role]
-            if len(names) > 1:
-                raise ValueError(f"role {role} is given to {len(names)} columns ({', '.join(names)}); one may have it")
-        if not any(column.role == "row_id" for column in columns.values()):
-            raise ValueError("no column has `role: row_id`: name the column that is unique per prediction")
-        return columns
-
-    @model_validator(mode="after")
-    def _task_fits(self) -> Self:
-        needed: Role = "score" if self.task == "binary" else "prediction"
-        if self.by_role(needed) is None:
-            raise ValueError(f"a {self.task} model needs a column with `role: {needed}`")
-        if self.reference.label and self.reference.label in self.columns:
-            raise ValueError(f"the reference's label '{self.reference.label}' must not be a column of the log")
-        for name in self.policy.drift.columns:
-            if name not in self.columns:
-                raise ValueError(f"policy.drift.columns names '{name}', which is not in `columns`")
-        return self
+    def broken(cls, data: dict[str, Any]) -> Iterator[Broken]:
+        """Hold columns, task, reference and policy against each other."""
+        columns, task = mapping(data.get("columns")), data.get("task")
+        yield from _broken_roles(columns, task)
+        label = mapping(data.get("reference")).get("label")
+        if label is not None and label in columns:
+            yield ("reference", "label"), f"'{label}' must not be a column of the log: the outcome is not known there"
+        policy = mapping(data.get("policy"))
+        for name in mapping(mapping(policy.get("drift")).get("columns")):
+            if name not in columns:
+                text = f"is not in `columns` of this file.{did_you_mean(str(name), columns)}"
+                yield ("policy", "drift", "columns", name), text
+        metrics = METRICS.get(str(task))
+        for name in mapping(mapping(policy.get("performance")).get("metrics")) if metrics else ():
+            if metrics and name not in metrics:
+                hint = f"{did_you_mean(str(name), metrics)} There are: {', '.join(metrics)}"
+                yield ("policy", "performance", "metrics", name), f"is no metric of a {task} model.{hint}"
 
     def by_role(self, role: Role) -> str | None:
         """Return the column that has `role`, or None."""
@@ -192,8 +132,23 @@ class ModelConfig(Strict):
     @property
     def output(self) -> str:
         """The column whose distribution is the prediction's: a binary model's score, else the prediction."""
-        return str(self.by_role("score" if self.task == "binary" else "prediction"))
+        return str(self.by_role(OUTPUT[self.task]))
 
     def labels_due(self, night: date) -> date | None:
         """Return the night on which all labels of `night` should be there; None without labels."""
         return date.fromordinal(night.toordinal() + self.labels.delay_nights) if self.labels else None
+
+
+def _broken_roles(columns: dict[str, Any], task: Any) -> Iterator[Broken]:
+    """Each role that only one column may have, and the roles that must be given."""
+    by_role: dict[Any, list[str]] = {}
+    for name, column in columns.items():
+        by_role.setdefault(mapping(column).get("role", "feature"), []).append(name)
+    for role in ONCE:
+        if len(names := by_role.get(role, [])) > 1:
+            yield ("columns",), f"role {role} is given to {', '.join(names)}; only one column may have it"
+    if columns and "row_id" not in by_role:
+        yield ("columns",), "no column has `role: row_id`: name the column that is unique per prediction"
+    needed = OUTPUT.get(task) if isinstance(task, str) else None
+    if columns and needed and needed not in by_role:
+        yield ("columns",), f"no column has `role: {needed}`, which a {task} model needs"

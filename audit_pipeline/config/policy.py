@@ -2,11 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Strict
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Limit(Strict):
@@ -23,12 +21,20 @@ class Limit(Strict):
 
 
 class Floor(Strict):
-    """A number of quality: `min_*` for those that are good when high, `max_*` for errors."""
+    """A number of quality: `*_below` for those that are good when high, `*_above` for errors."""
 
     warn_below: float | None = Field(default=None, description="WARN under this value (auc, r2, ...)")
     fail_below: float | None = Field(default=None, description="FAIL under this value")
     warn_above: float | None = Field(default=None, description="WARN over this value (rmse, brier, ...)")
     fail_above: float | None = Field(default=None, description="FAIL over this value")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.warn_below is not None and self.fail_below is not None and self.warn_below < self.fail_below:
+            raise ValueError(f"warn_below ({self.warn_below}) must not be under fail_below ({self.fail_below})")
+        if self.warn_above is not None and self.fail_above is not None and self.warn_above > self.fail_above:
+            raise ValueError(f"warn_above ({self.warn_above}) must not be over fail_above ({self.fail_above})")
+        return self
 
 
 class ColumnDriftPolicy(Strict):
@@ -66,6 +72,14 @@ class PerformancePolicy(Strict):
     min_labels: Annotated[int, Field(ge=11)] = Field(default=100, description="below: NOT_EVALUATED")
     metrics: dict[str, Floor] = Field(default_factory=dict, description="metric name -> limits")
 
+    @field_validator("metrics")
+    @classmethod
+    def _judged(cls, metrics: dict[str, Floor]) -> dict[str, Floor]:
+        empty = [name for name, floor in metrics.items() if floor == Floor()]
+        if empty:
+            raise ValueError(f"{', '.join(empty)} without a limit: give one of {', '.join(Floor.model_fields)}")
+        return metrics
+
 
 class ExplanationPolicy(Strict):
     """Whether an explanation is due, and how well the artefact must match the log."""
@@ -87,10 +101,10 @@ class QualityPolicy(Strict):
 class Policy(Strict):
     """Everything the verdict depends on beside the numbers."""
 
-    drift: DriftPolicy = DriftPolicy()
-    performance: PerformancePolicy = PerformancePolicy()
-    explanation: ExplanationPolicy = ExplanationPolicy()
-    quality: QualityPolicy = QualityPolicy()
+    drift: DriftPolicy = Field(default_factory=DriftPolicy)
+    performance: PerformancePolicy = Field(default_factory=PerformancePolicy)
+    explanation: ExplanationPolicy = Field(default_factory=ExplanationPolicy)
+    quality: QualityPolicy = Field(default_factory=QualityPolicy)
     on_warning_check: Literal["WARN", "FAIL"] = Field(
         default="WARN", description="what a failed expectation of severity warning comes to"
     )

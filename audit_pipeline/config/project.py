@@ -1,16 +1,22 @@
 """project.yaml: what all models of a project share."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from audit_pipeline.config.base import Strict
+from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.model import Name
+from audit_pipeline.errors import did_you_mean
 
-Reference = Annotated[str, Field(pattern=r"^(file:.+|env:[A-Z_][A-Z0-9_]*)$")]  # where a secret is, never itself
+Reference = Annotated[
+    str,
+    fits(r"file:.+|env:[A-Z_][A-Z0-9_]*", "`env:NAME` or `file:PATH`: where the secret is, never the secret itself"),
+]
 
 
 class Nights(Strict):
@@ -18,7 +24,7 @@ class Nights(Strict):
 
     first: date = Field(description="first night of data; earlier ones are not expected")
     last: date | None = Field(default=None, description="last night, for a replay or a retired project")
-    complete_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = Field(
+    complete_at: Annotated[str, fits(r"([01]\d|2[0-3]):[0-5]\d", 'a time of day in quotes, e.g. "02:00"')] = Field(
         default="02:00", description="local time of the next day at which a night's log is complete"
     )
 
@@ -32,7 +38,7 @@ class Nights(Strict):
 class Owner(Strict):
     """Who answers for models, and how to reach them."""
 
-    name: str
+    name: str = Field(description="as an alert addresses it")
     channels: tuple[Name, ...] = Field(default=(), description="keys of `channels`")
 
 
@@ -56,7 +62,9 @@ class Limits(Strict):
         default=2_000, description="rows of the recorded sample that is explained"
     )
     threads: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="DuckDB threads per audit")
-    memory: Annotated[str, Field(pattern=r"^\d+(MB|GB)$")] = Field(default="1GB", description="DuckDB memory per audit")
+    memory: Annotated[str, fits(r"[1-9]\d*(MB|GB)", "an amount such as 500MB or 2GB")] = Field(
+        default="1GB", description="DuckDB memory per audit"
+    )
 
 
 class Keys(Strict):
@@ -67,34 +75,39 @@ class Keys(Strict):
     )
 
 
-class ProjectConfig(Strict):
+class ProjectConfig(Ruled):
     """One project: a folder with models that share owners, keys and an evidence store."""
 
-    schema_version: Literal[1]
-    name: Name
-    description: str = ""
-    time_zone: str = "UTC"
+    schema_version: Literal[1] = Field(description="version of this file's form")
+    name: Name = Field(description="of the project; namespace of its jobs in the lineage")
+    description: str = Field(default="", description="what these models are for")
+    time_zone: str = Field(default="UTC", description="IANA name, e.g. Europe/Berlin; a night is a calendar day in it")
     nights: Nights
     seed: int = Field(default=20260101, description="every random choice derives from it and is recorded")
     owners: dict[Name, Owner] = Field(min_length=1)
     channels: dict[Name, Channel] = Field(default_factory=dict)
-    keys: Keys = Keys()
-    limits: Limits = Limits()
+    keys: Keys = Field(default_factory=Keys)
+    limits: Limits = Field(default_factory=Limits)
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError(f"'{zone}' is no IANA time zone, e.g. Europe/Berlin")
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"'{zone}' is no IANA time zone; one is Europe/Berlin") from None
         return zone
 
-    @model_validator(mode="after")
-    def _channels_exist(self) -> Self:
-        for key, owner in self.owners.items():
-            for channel in owner.channels:
-                if channel not in self.channels:
-                    raise ValueError(f"owners.{key}.channels names '{channel}', which is not in `channels`")
-        return self
+    @classmethod
+    def broken(cls, data: dict[str, Any]) -> Iterator[Broken]:
+        """Hold the owners' channels against those there are."""
+        channels = mapping(data.get("channels"))
+        for key, owner in mapping(data.get("owners")).items():
+            named = mapping(owner).get("channels")
+            for channel in named if isinstance(named, list | tuple) else ():
+                if channel not in channels:
+                    text = f"'{channel}' is not in `channels`.{did_you_mean(str(channel), channels)}"
+                    yield ("owners", key, "channels"), text
 
     @property
     def zone(self) -> ZoneInfo:
@@ -102,7 +115,8 @@ class ProjectConfig(Strict):
         return ZoneInfo(self.time_zone)
 
 
-class Layout(Strict):
+@dataclass(frozen=True, slots=True)
+class Layout:
     """Where a project keeps its things; every path below `root`."""
 
     root: Path

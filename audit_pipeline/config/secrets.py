@@ -3,24 +3,19 @@
 import os
 from pathlib import Path
 
-from audit_pipeline.errors import KeyMissingError
+from audit_pipeline.errors import KeyMissingError, SecretMissingError
 
 
 def read_secret(name: str, reference: str, root: Path) -> str:
     """Return the text behind `reference`; a file's path is relative to `root`.
 
     Raises:
-        KeyMissingError: the variable is unset or empty, or the file does not exist or is empty.
+        SecretMissingError: the variable is unset or empty, or the file cannot be read or is empty.
     """
-    kind, _, where = reference.partition(":")
-    value = ""
-    if kind == "env":
-        value = os.environ.get(where, "")
-    elif (root / where).is_file():
-        value = (root / where).read_text(encoding="utf-8")
-    if not value.strip():
-        raise KeyMissingError(name, reference=reference)
-    return value.strip()
+    value = _text(reference, root)
+    if not value:
+        raise SecretMissingError(name, reference=reference)
+    return value
 
 
 def read_key(name: str, reference: str, root: Path) -> bytes:
@@ -30,9 +25,20 @@ def read_key(name: str, reference: str, root: Path) -> bytes:
         KeyMissingError: it is not there, or not 32 bytes in hex.
     """
     try:
-        key = bytes.fromhex(read_secret(name, reference, root))
+        key = bytes.fromhex(_text(reference, root))
     except ValueError:
         key = b""
     if len(key) != 32:
         raise KeyMissingError(name, reference=reference)
     return key
+
+
+def _text(reference: str, root: Path) -> str:
+    """Return what stands there without surrounding space; nothing when it cannot be read."""
+    kind, _, where = reference.partition(":")
+    if kind == "env":
+        return os.environ.get(where, "").strip()
+    try:
+        return (root / where).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

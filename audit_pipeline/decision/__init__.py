@@ -1,5 +1,6 @@
 """Findings against the owner's policy, and the verdict."""
 
-from audit_pipeline.decision.decide import Measured, decide
+from audit_pipeline.decision.decide import decide
+from audit_pipeline.decision.measured import Measured
 
 __all__ = ["Measured", "decide"]

@@ -1,5 +1,6 @@
 """One number against its limits: PASS, WARN or FAIL, and the limit that decided."""
 
+import math
 from dataclasses import dataclass
 
 from audit_pipeline.config import Floor, Limit
@@ -14,25 +15,31 @@ class Judgement:
     limit: float | None
 
 
-def against_limit(value: float, limit: Limit) -> Judgement:
+def against_limit(value: float | None, limit: Limit) -> Judgement:
     """Judge a number that is bad when high; a limit is met when the number reaches it."""
+    first = limit.warn if limit.warn is not None else limit.fail
+    if value is None or math.isnan(value):
+        return Judgement(Outcome.NOT_EVALUATED, first)
     if limit.fail is not None and value >= limit.fail:
         return Judgement(Outcome.FAIL, limit.fail)
     if limit.warn is not None and value >= limit.warn:
         return Judgement(Outcome.WARN, limit.warn)
-    return Judgement(Outcome.PASS, limit.warn if limit.warn is not None else limit.fail)
+    return Judgement(Outcome.PASS, first)
 
 
-def against_floor(value: float, floor: Floor) -> Judgement:
+def against_floor(value: float | None, floor: Floor) -> Judgement:
     """Judge a metric of quality; a `below` is met under the limit, an `above` over it."""
+    bounds = (floor.warn_below, floor.warn_above, floor.fail_below, floor.fail_above)
+    first = next((bound for bound in bounds if bound is not None), None)
+    if value is None or math.isnan(value):
+        return Judgement(Outcome.NOT_EVALUATED, first)
     failed = _crossed(value, floor.fail_below, floor.fail_above)
     if failed is not None:
         return Judgement(Outcome.FAIL, failed)
     warned = _crossed(value, floor.warn_below, floor.warn_above)
     if warned is not None:
         return Judgement(Outcome.WARN, warned)
-    bounds = (floor.warn_below, floor.warn_above, floor.fail_below, floor.fail_above)
-    return Judgement(Outcome.PASS, next((bound for bound in bounds if bound is not None), None))
+    return Judgement(Outcome.PASS, first)
 
 
 def _crossed(value: float, below: float | None, above: float | None) -> float | None:

@@ -65,7 +65,7 @@ def read_json(data: bytes) -> Any:
         ValueError: it is no JSON, or nested beyond reason.
     """
     try:
-        return json.loads(data, parse_int=_number)
+        return json.loads(data, parse_int=_number, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
 
@@ -74,6 +74,10 @@ def _number(text: str) -> int | float:
     """1e20 is written as 100000000000000000000: beyond 2**53 digits without a point are a float."""
     number = float(text)
     return int(text) if abs(number) < SAFE else number
+
+
+def _refuse(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def sha256(data: bytes) -> str:

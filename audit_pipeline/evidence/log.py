@@ -5,17 +5,17 @@ value from outside can tell whether anything before it was changed, dropped or r
 replaces the whole log is not found (`verify` says so).
 """
 
-import json
 import os
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.canonical import canonical, sha256
-from audit_pipeline.evidence.files import locked, move_aside, sync_folder
+from audit_pipeline.evidence.canonical import canonical, read_json, sha256
+from audit_pipeline.evidence.files import locked, make_folder, storing, sync, write_whole
 
 GENESIS = "0" * 64
 
@@ -25,7 +25,7 @@ class LogEntry:
     """One line of the log."""
 
     index: int
-    time: str  # UTC, ISO 8601
+    time: str  # UTC, ISO 8601, by the writer's clock; the order is that of `index`
     kind: str  # record or alert
     model_id: str  # "" for an alert
     night: str  # ISO date, "" for an alert
@@ -35,11 +35,16 @@ class LogEntry:
     chain: str
 
     def expected_chain(self) -> str:
-        """Return the chain value that this entry's content gives."""
+        """Return the chain value that this entry's content gives.
+
+        Raises:
+            ValueError: the content has no canonical form; `append` never wrote it.
+        """
         return _chain(self.previous, {name: getattr(self, name) for name in _FIELDS})
 
 
 _FIELDS = ("index", "time", "kind", "model_id", "night", "digest", "body")
+_TYPES = {"index": int, "body": dict}  # every other field is text
 
 
 def _chain(previous: str, content: dict[str, Any]) -> str:
@@ -68,13 +73,22 @@ class Log:
                 if line.endswith(b"\n") and number >= start:
                     yield _parse(line, number)
 
+    def torn(self) -> bool:
+        """Tell whether the last line has no end: its writer died in the middle, or is at it."""
+        if not self._file.exists() or self._file.stat().st_size == 0:
+            return False
+        with self._file.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+
     def append(self, kind: str, *, model_id: str, night: str, digest: str, body: dict[str, Any]) -> LogEntry:
         """Append one entry and make it durable.
 
         Raises:
-            EvidenceError: the last line of the log is no entry.
+            EvidenceError: the last line of the log is no entry, or the disk is full or refuses. A part that was
+                written then is no entry; the next append sets it aside.
         """
-        with locked(self._lock):
+        with storing(self._file.name), locked(self._lock):
             last = self._last()
             content: dict[str, Any] = {
                 "index": last.index + 1 if last else 0,
@@ -96,26 +110,25 @@ class Log:
             return None
         with self._file.open("rb+") as file:
             tail, start = _tail(file)
-            if not tail.endswith(b"\n"):
-                whole = tail.rfind(b"\n") + 1
+            whole = tail.rfind(b"\n") + 1
+            if whole < len(tail):
                 self._set_aside(tail[whole:])
                 file.truncate(start + whole)
                 os.fsync(file.fileno())
-                tail = tail[:whole]
-        lines = tail.splitlines()
-        if not lines:
+        if whole == 0:
             return None
-        return _parse(lines[-1], -1)
+        return _parse(tail[:whole].split(b"\n")[-2], -1)
 
     def _set_aside(self, torn: bytes) -> None:
         """Keep what a dead writer left of a line, out of the log."""
-        rest = self._file.with_name(f".torn.{os.getpid()}")
-        rest.write_bytes(torn)
-        move_aside(rest, self._quarantine, "an entry of the log that its writer did not finish")
+        target = self._quarantine / f"{uuid.uuid4().hex[:12]}-{self._file.name}"
+        write_whole(target, torn)
+        reason = b"log/entries.jsonl: the last line, which its writer did not finish\n"
+        write_whole(target.with_name(f"{target.name}.reason.txt"), reason)
 
     def _write(self, line: bytes) -> None:
         fresh = not self._file.exists()
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._file.parent)
         handle = os.open(self._file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
         try:
             while line:
@@ -124,7 +137,7 @@ class Log:
         finally:
             os.close(handle)
         if fresh:
-            sync_folder(self._file.parent)
+            sync(self._file.parent)
 
 
 def _tail(file: Any) -> tuple[bytes, int]:
@@ -146,7 +159,11 @@ def _parse(line: bytes, number: int) -> LogEntry:
         EvidenceError: it is no entry.
     """
     try:
-        return LogEntry(**json.loads(line))
+        entry = LogEntry(**read_json(line))
+        for field in fields(entry):
+            if type(getattr(entry, field.name)) is not _TYPES.get(field.name, str):
+                raise TypeError(field.name)
     except (ValueError, TypeError) as error:
         where = "the last line" if number < 0 else f"line {number + 1}"
         raise EvidenceError(f"log/entries.jsonl: {where} is no log entry. Restore the log from a backup.") from error
+    return entry

@@ -4,24 +4,33 @@ Order of a commit: rendered files, record, log entry. A crash before the log ent
 the next run over the same store sets them aside. What stands in the log is whole.
 """
 
-import json
-import os
+import errno
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from audit_pipeline.config import Layout
-from audit_pipeline.evidence.canonical import canonical, plain, sha256
-from audit_pipeline.evidence.files import file_sha256, locked, move_aside, sync_folder, write_whole
+from audit_pipeline.errors import EvidenceError
+from audit_pipeline.evidence.canonical import canonical, plain, read_json, sha256
+from audit_pipeline.evidence.files import (
+    file_sha256,
+    locked,
+    make_folder,
+    move_aside,
+    storing,
+    sync,
+    write_whole,
+)
 from audit_pipeline.evidence.log import Log, LogEntry
 from audit_pipeline.records import SCHEMA_VERSION, AuditResult, FileRef
 
 EVIDENCE_FOLDERS = ("evidence", "snapshots", "inputs", "artifacts")
+REMEDY = "`audit-pipeline verify` says what else is not as the log says; restore it from a backup."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +52,83 @@ class Store:
         self.root = layout.audit
         self.log = Log(self.root / "log", layout.quarantine)
         self._locks = self.root / ".locks"
+        self._work = self.root / ".work"  # unfinished files, and one marker per session
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Be a writer among others; while one is at work nobody sweeps."""
+        """Be a writer among others; while one is at work nobody sweeps. One that fails leaves its marker."""
         with locked(self._locks / "store", shared=True):
+            marker = self._work / f"{uuid.uuid4().hex}.session"
+            write_whole(marker, b"")
             yield
+            marker.unlink()
 
     def sweep_if_alone(self) -> int:
-        """Set aside what dead runs left, unless a run is at work; return how many files moved."""
+        """Set aside what failed sessions left, unless a run is at work; return how many files moved.
+
+        Only unlisted files as young as the oldest session that failed are touched, and none in a store whose log or
+        records are damaged: what else no record names is for `verify` to report.
+        """
+        if not self._work.exists():
+            return 0
         with locked(self._locks / "store", wait=False) as alone:
-            return self.sweep() if alone else 0
+            since = [marker.stat().st_mtime_ns for marker in self._work.glob("*.session*")] if alone else []
+            return self._sweep(min(since)) if since else 0
+
+    def _sweep(self, since: int) -> int:
+        """Set aside unlisted files from `since` (ns) on, and empty the work folder."""
+        try:
+            left = [path for path in self.unlisted() if path.lstat().st_mtime_ns >= since]
+        except EvidenceError:
+            return 0
+        for path in left:
+            move_aside(path, self.layout.quarantine, "no logged record names it: its run did not finish")
+        for folder in EVIDENCE_FOLDERS:
+            _drop_empty(self.root / folder)
+        shutil.rmtree(self._work, ignore_errors=True)
+        return len(left)
 
     @contextmanager
     def quiet(self) -> Iterator[bool]:
         """Yield whether no writer is at work; without leave to lock (a read-only copy) nobody is."""
-        try:
-            with locked(self._locks / "store", wait=False) as alone:
-                yield alone
-        except PermissionError:
-            yield True
+        with ExitStack() as held:
+            try:
+                alone = not self.root.exists() or held.enter_context(locked(self._locks / "store", wait=False))
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                    raise
+                alone = True
+            yield alone
 
     @contextmanager
     def model_night(self, model_id: str, night: date) -> Iterator[None]:
         """Be the only writer of one model-night."""
-        with locked(self._locks / model_id / night.isoformat()):
+        with locked(self._locks / "model_night" / model_id / night.isoformat()):
             yield
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """Yield a folder for unfinished files, on the store's own file system; it is removed at the end."""
-        folder = self.root / ".work" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
+        folder = self._work / uuid.uuid4().hex
+        with storing(folder.name):
+            folder.mkdir(parents=True)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def put_input(self, role: str, data: bytes, *, media_type: str) -> FileRef:
-        """Keep bytes that a result depends on, under their own digest."""
+        """Keep bytes that a result depends on, under their own digest.
+
+        Raises:
+            EvidenceError: what stands under that digest is something else, or the disk is full.
+        """
         digest = sha256(data)
         target = self.root / "inputs" / digest
         if not target.exists():
             write_whole(target, data)
+        elif file_sha256(target) != digest:
+            raise EvidenceError(f"inputs/{digest} was changed: its sha256 is not its name. {REMEDY}")
         return FileRef(role, f"inputs/{digest}", digest, len(data), media_type)
 
     def put_input_file(self, role: str, path: Path, *, media_type: str) -> FileRef:
@@ -101,24 +144,38 @@ class Store:
         return self.heads().get((model_id, night.isoformat()))
 
     def read_record(self, model_id: str, night: str, digest: str) -> dict[str, Any]:
-        """Return one record as plain JSON."""
-        record: dict[str, Any] = json.loads(self.record_path(model_id, night, digest).read_bytes())
+        """Return one record as plain JSON.
+
+        Raises:
+            EvidenceError: it is not there, or not the record that the digest names.
+        """
+        path = self.record_path(model_id, night, digest)
+        name = path.relative_to(self.root).as_posix()
+        try:
+            data = path.read_bytes()
+            record: dict[str, Any] = read_json(data) if sha256(data) == digest else {}
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no JSON"
+            raise EvidenceError(f"{name} cannot be read: {why}. {REMEDY}") from error
+        if not record:
+            raise EvidenceError(f"{name} was changed: its sha256 is not its name. {REMEDY}")
         return record
 
     def record_path(self, model_id: str, night: str, digest: str) -> Path:
         """Return where a record stands."""
-        return self.root / "evidence" / model_id / night / f"{digest}.json"
+        return self.root / f"evidence/{model_id}/{night}/{digest}.json"
 
     def commit(self, result: AuditResult, *, rendered: Path, execution: dict[str, Any]) -> Committed:
         """Make a result evidence: rendered files, record, log entry; nothing when it is the newest already.
 
         Args:
             result: the statement.
-            rendered: folder with the files made from it; moved into the store.
+            rendered: folder with the files made from it, none in a folder of its own; moved into the store.
             execution: who made it, when; the digests of `rendered` and the superseded record are added.
 
         Raises:
-            EvidenceError: the disk is full; the log then does not name the record.
+            EvidenceError: the disk is full or refuses, and the log then does not name the record; or the newest
+                record is this result, and is damaged.
         """
         night = result.night.isoformat()
         digest = result_digest(result)
@@ -157,12 +214,12 @@ class Store:
         if target.exists() and place.as_posix() not in self._named_folders():
             move_aside(target, self.layout.quarantine, "rendered files that no logged record names")
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            for file in rendered.iterdir():
-                with file.open("rb") as handle:
-                    os.fsync(handle.fileno())
-            rendered.rename(target)
-            sync_folder(target.parent)
+            with storing(place.as_posix()):
+                make_folder(target.parent)
+                for path in (*rendered.iterdir(), rendered):
+                    sync(path)
+                rendered.rename(target)
+                sync(target.parent)
         return files_in(target, place.as_posix())
 
     def _named_folders(self) -> set[str]:
@@ -173,40 +230,29 @@ class Store:
             if e.kind == "record"
         }
 
-    def sweep(self) -> int:
-        """Set aside what no logged record names, and empty the work folder; return how many files moved.
-
-        Only for a caller that holds the store alone: a run in progress has files that are not logged yet.
-        """
-        shutil.rmtree(self.root / ".work", ignore_errors=True)
-        unlisted = self.unlisted()
-        for path in unlisted:
-            move_aside(path, self.layout.quarantine, "no logged record names it: its run did not finish")
-        for folder in EVIDENCE_FOLDERS:
-            _drop_empty(self.root / folder)
-        return len(unlisted)
-
     def unlisted(self) -> list[Path]:
-        """Return files in the evidence folders that no logged record names."""
+        """Return files in the evidence folders that no logged record names.
+
+        Raises:
+            EvidenceError: the log or a logged record is damaged, so that nobody can tell.
+        """
         present = {
             path.relative_to(self.root).as_posix()
             for folder in EVIDENCE_FOLDERS
             for path in (self.root / folder).rglob("*")
-            if path.is_file() or path.is_symlink()
+            if path.is_symlink() or not path.is_dir()
         }
-        if not present:
-            return []
-        return [self.root / path for path in sorted(present - self.listed())]
+        return [self.root / path for path in sorted(present - self._listed())] if present else []
 
-    def listed(self) -> set[str]:
+    def _listed(self) -> set[str]:
         """Return every path that logged records name, themselves included."""
         names: set[str] = set()
         for entry in self.log.entries():
-            path = self.record_path(entry.model_id, entry.night, entry.digest)
-            if entry.kind != "record" or not path.exists():
-                continue
-            names.add(path.relative_to(self.root).as_posix())
-            names.update(ref["path"] for ref in files_of(json.loads(path.read_bytes())))
+            if entry.kind == "record":
+                record = self.read_record(entry.model_id, entry.night, entry.digest)
+                path = self.record_path(entry.model_id, entry.night, entry.digest)
+                names.add(path.relative_to(self.root).as_posix())
+                names.update(ref["path"] for ref in files_of(record))
         return names
 
 
@@ -216,10 +262,20 @@ def result_digest(result: AuditResult) -> str:
 
 
 def files_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every file a record names: snapshot, inputs, artifacts."""
-    result = record["result"]
-    snapshot = [result["snapshot"]] if result["snapshot"] else []
-    return [*snapshot, *result["inputs"], *record["execution"]["artifacts"]]
+    """Return every file a record names: snapshot, inputs, artifacts.
+
+    Raises:
+        EvidenceError: it is no record.
+    """
+    try:
+        result = record["result"]
+        snapshot = [result["snapshot"]] if result["snapshot"] else []
+        files = [*snapshot, *result["inputs"], *record["execution"]["artifacts"]]
+        if all(isinstance(file[key], str) for file in files for key in ("path", "sha256")):
+            return files
+    except (KeyError, TypeError) as error:
+        raise EvidenceError("it does not have the form of a record") from error
+    raise EvidenceError("it does not have the form of a record")
 
 
 def files_in(folder: Path, place: str = "") -> tuple[FileRef, ...]:
@@ -239,5 +295,5 @@ def media_type(path: Path) -> str:
 def _drop_empty(folder: Path) -> None:
     """Remove folders that hold nothing."""
     for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()

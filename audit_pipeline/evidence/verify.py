@@ -5,17 +5,18 @@ another consistent one is found only by a chain value kept elsewhere (`--since`)
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.canonical import canonical, sha256
-from audit_pipeline.evidence.files import file_sha256
+from audit_pipeline.evidence.canonical import canonical, read_json, sha256
+from audit_pipeline.evidence.files import file_sha256, readable
 from audit_pipeline.evidence.log import GENESIS, LogEntry
 from audit_pipeline.evidence.store import Store, files_of
+
+LOG = "log/entries.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,98 +63,128 @@ def verify(
         for e in entries
         if e.kind == "record" and (not model_id or e.model_id == model_id) and (not night or e.night == night)
     ]
-    digests: dict[str, str | None] = {}
+    files = _Files(store.root)
     for entry in wanted:
-        problems += _record_problems(store, entry, digests)
+        problems += _record_problems(store, entry, files)
     if (model_id or night) and not wanted:
-        problems.append(Problem("log/entries.jsonl", f"no record of {model_id or 'any model'} {night or ''}".strip()))
-    notes = (
-        ["Not protected against rollback: no chain value from outside was given (--since CHAIN)."] if not since else []
-    )
-    with store.quiet() as quiet:
-        if quiet:
-            problems += [_unlisted(store, path) for path in store.unlisted()]
-        else:
-            notes.append("A run is at work: files that no entry names yet were not judged.")
+        problems.append(Problem(LOG, f"no record of {model_id or 'any model'} {night or ''}".strip()))
+    unlisted, notes = _unlisted(store)
+    if not since:
+        notes.insert(0, "Not protected against rollback: no chain value from outside was given (--since CHAIN).")
+    if store.log.torn():
+        notes.append("The last line of the log is not finished and not an entry; the next entry sets it aside.")
     head = entries[-1].chain if entries else GENESIS
-    return Verification(len(entries), len(wanted), len(digests), head, tuple(problems), tuple(notes))
+    problems += unlisted
+    return Verification(len(entries), len(wanted), len(files.seen), head, tuple(dict.fromkeys(problems)), tuple(notes))
 
 
 def _entries(store: Store, problems: list[Problem]) -> list[LogEntry]:
-    """Read the log; an unreadable one is a problem, not a crash."""
+    """Read the log; a line that cannot be read is a problem, not a crash."""
+    entries = []
     try:
-        return list(store.log.entries())
+        for entry in store.log.entries():
+            entries.append(entry)
     except EvidenceError as error:
-        problems.append(Problem("log/entries.jsonl", str(error)))
-        return []
+        problems.append(Problem(LOG, f"{str(error).removeprefix(f'{LOG}: ')} What follows it was not checked."))
+    return entries
 
 
 def _chain_problems(entries: list[LogEntry], since: str | None) -> Iterator[Problem]:
     """Follow the chain from its beginning."""
-    previous = GENESIS
+    index, previous = -1, GENESIS
     for number, entry in enumerate(entries):
-        where = f"log/entries.jsonl: entry {number}"
-        if entry.index != number:
+        where = f"{LOG}: entry {number}"
+        if entry.index != index + 1:
             yield Problem(where, f"carries index {entry.index}: an entry is missing or was reordered")
         if entry.previous != previous:
             yield Problem(where, "does not follow the entry before it: an entry is missing, added or reordered")
-        if entry.chain != entry.expected_chain():
+        if not _is_sound(entry):
             yield Problem(where, "its content does not give its chain value: the entry was changed")
-        previous = entry.chain
+        index, previous = entry.index, entry.chain
     if since and since != GENESIS and since not in {entry.chain for entry in entries}:
-        yield Problem(
-            "log/entries.jsonl",
-            f"does not contain the chain value {since[:16]}...: the log was cut or replaced",
-        )
+        yield Problem(LOG, f"does not contain the chain value {since[:16]}...: the log was cut or replaced")
 
 
-def _record_problems(store: Store, entry: LogEntry, digests: dict[str, str | None]) -> Iterator[Problem]:
+def _is_sound(entry: LogEntry) -> bool:
+    try:
+        return entry.chain == entry.expected_chain()
+    except ValueError:  # content that no writer of ours could have written
+        return False
+
+
+class _Files:
+    """What is known about files of the store; each is read once, however many records name it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self._resolved = root, root.resolve()
+        self.seen: dict[str, tuple[str, str]] = {}
+
+    def look(self, name: str) -> tuple[str, str]:
+        """Return the sha256 of the file `name`, or "" and what is wrong instead."""
+        if name not in self.seen:
+            self.seen[name] = self._look(self.root / name)
+        return self.seen[name]
+
+    def _look(self, path: Path) -> tuple[str, str]:
+        try:
+            if not path.resolve().is_relative_to(self._resolved):
+                return "", "leads out of the store: what stands there is not evidence"
+            return (file_sha256(path), "") if path.is_file() else ("", "is missing: a record or the log names it")
+        except (OSError, ValueError, RuntimeError) as error:  # the last two: no possible name, a ring of links
+            return "", f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
+
+
+def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[Problem]:
     """Check one record file, its result digest, and every file it names."""
     path = store.record_path(entry.model_id, entry.night, entry.digest)
     name = path.relative_to(store.root).as_posix()
-    if not path.is_file():
-        yield Problem(name, "is missing: the log names it")
+    found, fault = files.look(name)
+    if found != entry.digest:
+        yield Problem(name, fault or "was changed: its sha256 is not the one in the log")
         return
-    data = path.read_bytes()
-    if sha256(data) != entry.digest:
-        yield Problem(name, "was changed: its sha256 is not the one in the log")
+    try:
+        record = read_json(path.read_bytes())
+        named = files_of(record)
+        digests = {sha256(canonical(record["result"])), record["result_digest"], entry.body.get("result_digest")}
+        night = (record["result"]["model_id"], record["result"]["night"])
+    except (EvidenceError, OSError, ValueError, KeyError, TypeError):
+        yield Problem(name, "does not have the form of a record")
         return
-    digests[name] = entry.digest
-    record = json.loads(data)
-    result = sha256(canonical(record["result"]))
-    if not result == record["result_digest"] == entry.body.get("result_digest"):
+    if len(digests) > 1:
         yield Problem(name, "its result_digest is not the digest of its result")
-    if (record["result"]["model_id"], record["result"]["night"]) != (entry.model_id, entry.night):
+    if night != (entry.model_id, entry.night):
         yield Problem(name, "belongs to another model-night than the log says")
-    for file in files_of(record):
-        yield from _file_problems(store.root, file, digests)
+    for file in named:
+        yield from _file_problems(files, file)
 
 
-def _file_problems(root: Path, file: dict[str, Any], digests: dict[str, str | None]) -> Iterator[Problem]:
-    """Check one named file, each only once however many records name it."""
-    name, expected = file["path"], file["sha256"]
-    fresh = name not in digests
-    if fresh:
-        path = root / name
-        inside = path.resolve().is_relative_to(root.resolve())
-        digests[name] = file_sha256(path) if inside and path.is_file() else None
-    found = digests[name]
-    if found is None:
-        yield Problem(name, "is missing: a record names it")
-    elif found != expected:
+def _file_problems(files: _Files, file: dict[str, Any]) -> Iterator[Problem]:
+    """Check one named file."""
+    name = file["path"]
+    found, fault = files.look(name)
+    if fault:
+        yield Problem(name, fault)
+    elif found != file["sha256"]:
         yield Problem(name, f"sha256 of {Path(name).name} is not the one in its record: the file was changed")
-        yield from _group_problems(root / name, file)
+        yield from _group_problems(files.root / name, file)
 
 
 def _group_problems(path: Path, file: dict[str, Any]) -> Iterator[Problem]:
     """Name the row groups of a changed snapshot that are not as recorded."""
-    data = path.read_bytes() if file.get("row_groups") else b""
-    for group in file.get("row_groups", []):
-        part = data[group["offset"] : group["offset"] + group["length"]]
-        if hashlib.sha256(part).hexdigest() != group["sha256"]:
-            yield Problem(file["path"], f"row group {group['index']} was changed")
+    with path.open("rb") as data:
+        for group in file.get("row_groups", []):
+            data.seek(group["offset"])
+            if hashlib.sha256(data.read(group["length"])).hexdigest() != group["sha256"]:
+                yield Problem(file["path"], f"row group {group['index']} was changed")
 
 
-def _unlisted(store: Store, path: Path) -> Problem:
-    """Say that a file is there which no record names."""
-    return Problem(path.relative_to(store.root).as_posix(), "no logged record names it: it is not evidence")
+def _unlisted(store: Store) -> tuple[list[Problem], list[str]]:
+    """Find files that no logged record names; return them, or a note why nobody can tell."""
+    with store.quiet() as quiet:
+        if not quiet:
+            return [], ["A run is at work: files that no entry names yet were not judged."]
+        try:
+            found = [readable(path.relative_to(store.root)) for path in store.unlisted()]
+        except EvidenceError:
+            return [], ["The log or a record is damaged: whether there are files that none names cannot be told."]
+    return [Problem(name, "no logged record names it: it is not evidence") for name in found], []

@@ -43,7 +43,8 @@ def compose(project: str, owner: str, alarms: Sequence[Alarm]) -> Message:
     for alarm in alarms:
         lines.append(f"{alarm.verdict} {alarm.model_id} {alarm.night} ({alarm.conclusion})")
         lines += [f"  - {reason}" for reason in alarm.reasons[:SHOWN]]
-        if len(alarm.reasons) > SHOWN:
-            lines.append(f"  - and {len(alarm.reasons) - SHOWN} more findings")
+        more = len(alarm.reasons) - SHOWN
+        if more > 0:
+            lines.append(f"  - and {more} more finding{'s' if more > 1 else ''}")
         lines.append(f"  audit-pipeline show {alarm.model_id} {alarm.night}")
     return Message(f"[{project}] model audit: {', '.join(parts)}", "\n".join(lines))

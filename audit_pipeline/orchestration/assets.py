@@ -1,14 +1,19 @@
 """One step per model-night: six assets and four checks, all or nothing; the partition key is the night."""
 
+import socket
+import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from audit_pipeline import fleet
 from audit_pipeline.config import ModelConfig, Project, load_project
+from audit_pipeline.errors import AuditError
 from audit_pipeline.orchestration.metadata import check_results, materializations
 from audit_pipeline.pipeline import Audited
 from audit_pipeline.records import RunContext, Stage
@@ -44,19 +49,11 @@ CHECKS: Mapping[str, tuple[Stage, str]] = {
     "verdict": (Stage.AUDIT, "The model-night against its owner's policy."),
 }
 
+Shown = dg.MaterializeResult[Any] | dg.AssetCheckResult
+HOST_TAG = "audit/host"  # where a run's processes are to be looked for
+
 # Who hears of stages as they begin, in this process; the command line sets it to draw progress.
 LISTENER: ContextVar[Callable[[str, date, Stage], None] | None] = ContextVar("listener", default=None)
-
-
-def nights(project: Project) -> dg.DailyPartitionsDefinition:
-    """Return one partition per night, from the first night of data to the last, if it has one."""
-    config = project.config
-    last = config.nights.last
-    return dg.DailyPartitionsDefinition(
-        start_date=config.nights.first.isoformat(),
-        end_date=date.fromordinal(last.toordinal() + 1).isoformat() if last else None,
-        timezone=config.time_zone,
-    )
 
 
 def key(model_id: str, stage: Stage) -> dg.AssetKey:
@@ -64,9 +61,8 @@ def key(model_id: str, stage: Stage) -> dg.AssetKey:
     return dg.AssetKey([model_id, stage.value])
 
 
-def audit_assets(project: Project, model: ModelConfig) -> dg.AssetsDefinition:
+def audit_assets(project: Project, model: ModelConfig, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """Return the step that audits one model."""
-    partitions = nights(project)
     specs = [_spec(project, model, stage, partitions) for stage in Stage]
     checks = [
         dg.AssetCheckSpec(
@@ -83,10 +79,12 @@ def audit_assets(project: Project, model: ModelConfig) -> dg.AssetsDefinition:
         can_subset=False,
         description=f"Audits {model.model_id} on one night.",
     )
-    def _audit(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
-        audited = _run(context, load_project(root), model.model_id)
-        yield from materializations(load_project(root), audited)
-        yield from check_results(audited)
+    def _audit(context: dg.AssetExecutionContext) -> Iterator[Shown]:
+        with told_without_values():
+            current = load_project(root)
+            audited = _run(context, current, model.model_id)
+            shown: list[Shown] = [*materializations(current, audited), *check_results(audited)]
+        yield from shown
 
     return _audit
 
@@ -96,12 +94,32 @@ def _run(context: dg.AssetExecutionContext, project: Project, model_id: str) -> 
     night = date.fromisoformat(context.partition_key)
     record = context.instance.get_run_record_by_id(context.run_id)
     created = record.create_timestamp if record else datetime.now(UTC)
+    if record and record.dagster_run.tags.get(HOST_TAG) != socket.gethostname():
+        context.instance.add_run_tags(context.run_id, {HOST_TAG: socket.gethostname()})
     run = RunContext(context.run_id, created.astimezone(UTC), attempt=context.retry_number + 1)
     listener = LISTENER.get()
     on_stage = (lambda stage: listener(model_id, night, stage)) if listener else None
     audited = fleet.audit(project, model_id, night, run=run, on_stage=on_stage)
     context.log.info(f"{model_id} {night}: {audited.result.decision.conclusion} ({audited.seconds:.1f} s)")
     return audited
+
+
+@contextmanager
+def told_without_values() -> Iterator[None]:
+    """Raise what crashed in our own words: Dagster keeps messages, and a foreign one can hold a row's values.
+
+    Also without what caused it, whose message Dagster would keep as well.
+    """
+    try:
+        yield
+    except AuditError as error:
+        crash: AuditError = error
+    except Exception as error:  # noqa: BLE001 (the edge)
+        where = [f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+        crash = AuditError(f"{type(error).__name__} was raised ({' > '.join(where)})")
+    else:
+        return
+    raise crash from None
 
 
 def _spec(project: Project, model: ModelConfig, stage: Stage, partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:

@@ -1,6 +1,5 @@
 """Dagster's instance of a project: made once, with telemetry off, shared by the command line, UI and daemon."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,27 +9,23 @@ import dagster as dg
 from audit_pipeline.config import Project
 from audit_pipeline.evidence.files import locked, write_whole
 
+# No path stands in it: storage is below the folder of this file, so that a project can be moved or copied.
 SETTINGS = """\
 # Written by audit-pipeline; edit freely, it is not written again.
-telemetry: {{enabled: false}}
-nux: {{enabled: false}}
-storage:
-  sqlite: {{base_dir: {home}}}
-local_artifact_storage:
-  module: dagster._core.storage.root
-  class: LocalArtifactStorage
-  config: {{base_dir: {home}}}
-compute_logs:
-  module: dagster._core.storage.local_compute_log_manager
-  class: LocalComputeLogManager
-  config: {{base_dir: {home}/storage}}
-run_monitoring: {{enabled: true, start_timeout_seconds: 180, max_resume_run_attempts: 0, poll_interval_seconds: 30}}
-run_retries: {{enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}}
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  max_runtime_seconds: 43200      # a run that hangs would hold up all others
+  max_resume_run_attempts: 0
+  poll_interval_seconds: 30
+run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}
 concurrency:
-  runs: {{max_concurrent_runs: 2}}
+  runs: {max_concurrent_runs: 1}  # in order of date: a night may look back at those before; models run in parallel
 retention:
-  schedule: {{purge_after_days: 90}}
-  sensor: {{purge_after_days: {{skipped: 7, failure: 30, success: -1}}}}
+  schedule: {purge_after_days: 90}
+  sensor: {purge_after_days: {skipped: 7, failure: 30, success: -1}}
 """
 
 
@@ -40,7 +35,7 @@ def prepare_home(project: Project) -> Path:
     with locked(project.layout.audit / ".locks" / "dagster"):
         settings = home / "dagster.yaml"
         if not settings.exists():
-            write_whole(settings, SETTINGS.format(home=home).encode())
+            write_whole(settings, SETTINGS.encode())
             with dg.DagsterInstance.from_config(str(home)) as instance:
                 instance.get_runs_count()  # creates the tables
     return home
@@ -49,7 +44,5 @@ def prepare_home(project: Project) -> Path:
 @contextmanager
 def instance_of(project: Project) -> Iterator[dg.DagsterInstance]:
     """Open the project's Dagster instance."""
-    home = prepare_home(project)
-    os.environ["DAGSTER_HOME"] = str(home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(prepare_home(project))) as instance:
         yield instance

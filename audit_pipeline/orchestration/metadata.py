@@ -1,7 +1,8 @@
 """An audit as Dagster shows it: rows, tables, a plot, links, column schema and lineage, check results."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from typing import Any
 
 import dagster as dg
@@ -18,7 +19,7 @@ TIERS = {
 Metadata = dict[str, Any]
 
 
-def materializations(project: Project, audited: Audited) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+def materializations(project: Project, audited: Audited) -> Iterator[dg.MaterializeResult[Any]]:
     """Yield one result per stage; a stage that did not run says so."""
     result = audited.result
     runs = {trace.stage: trace for trace in audited.trace.stages}
@@ -57,7 +58,7 @@ def _about(project: Project, audited: Audited, stage: Stage) -> Metadata:
 def _snapshot(project: Project, result: AuditResult) -> Metadata:
     snapshot = result.snapshot
     if snapshot is None:
-        return {"dagster/partition_row_count": 0, "source": result.source or ""}
+        return {"source": result.source or ""}
     return {
         "dagster/partition_row_count": snapshot.rows,
         "dagster/column_schema": _schema(snapshot),
@@ -89,6 +90,7 @@ def _validation(result: AuditResult) -> Metadata:
     failed = [r for r in validation.results if r.outcome is not Outcome.PASS]
     scores = {s.name: s.value for s in validation.scores if s.value is not None}
     return {
+        "rows": validation.n,
         "engine": validation.engine,
         "expectations": len(validation.results),
         "not_passed": len(failed),
@@ -106,19 +108,27 @@ def _drift(result: AuditResult) -> Metadata:
     exact = [s for s in result.drift.scores if s.engine == "exact"]
     psi = sorted((s for s in exact if s.method == "psi" and s.value is not None), key=lambda s: -(s.value or 0))
     top = {"largest_psi": psi[0].value, "largest_psi_column": psi[0].column} if psi else {}
-    bars = [(s.column, s.value or 0.0) for s in psi[:8]]
-    columns = {
-        s.column: [dg.TableColumnDep(dg.AssetKey([result.model_id, Stage.SNAPSHOT.value]), s.column)] for s in psi
-    }
+    largest = [(s.column, s.value or 0.0) for s in psi[:8]]
     return {
+        **({"rows": result.snapshot.rows} if result.snapshot else {}),
         **top,
-        "psi": dg.MetadataValue.md(_bars("PSI by column", bars)),
+        "psi": dg.MetadataValue.md(bars("PSI by column", largest)),
         "scores": _table(
             [(s.column, s.method, s.value, s.n, s.n_reference, s.reason or "") for s in exact],
             ("column", "method", "score", "n", "n_reference", "reason"),
         ),
-        "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, "number") for name in columns]),
-        "dagster/column_lineage": dg.TableColumnLineage(columns),
+        **_measured_from(result, ((s.column, s.column) for s in exact)),
+    }
+
+
+def _measured_from(result: AuditResult, pairs: Iterable[tuple[str, str]]) -> Metadata:
+    """Column schema and lineage of (measure, column of the snapshot) pairs; what is no column of it is left out."""
+    known = {c.name for c in result.snapshot.columns} if result.snapshot else set()
+    snapshot = dg.AssetKey([result.model_id, Stage.SNAPSHOT.value])
+    deps = {measure: [dg.TableColumnDep(snapshot, column)] for measure, column in pairs if column in known}
+    return {
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, "number") for name in deps]),
+        "dagster/column_lineage": dg.TableColumnLineage(deps),
     }
 
 
@@ -145,8 +155,9 @@ def _explanation(result: AuditResult) -> Metadata:
     return {
         "rows_explained": explanation.n,
         "method": explanation.method,
+        **_measured_from(result, ((i.feature, i.feature) for i in explanation.importances)),
         "importance": dg.MetadataValue.md(
-            _bars(f"mean |SHAP|, {explanation.output}", [(i.feature, i.value) for i in explanation.importances[:8]])
+            bars(f"mean |SHAP|, {explanation.output}", [(i.feature, i.value) for i in explanation.importances[:8]])
         ),
         "features": _table(
             [(i.rank, i.feature, i.value, i.lo, i.hi) for i in explanation.importances],
@@ -233,18 +244,18 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _bars(title: str, bars: Sequence[tuple[str, float]]) -> str:
+def bars(title: str, values: Sequence[tuple[str, float]]) -> str:
     """A small bar chart as markdown: the UI shows an inline image of an SVG."""
-    top = max((value for _, value in bars), default=0.0) or 1.0
+    top = max((value for _, value in values), default=0.0) or 1.0
     lines = [
-        f'<text x="0" y="{22 * i + 36}">{name}</text>'
+        f'<text x="0" y="{22 * i + 36}">{escape(name)}</text>'
         f'<rect x="150" y="{22 * i + 24}" width="{260 * value / top:.1f}" height="14" fill="#4a7fb5"/>'
         f'<text x="{156 + 260 * value / top:.1f}" y="{22 * i + 36}">{value:.3g}</text>'
-        for i, (name, value) in enumerate(bars)
+        for i, (name, value) in enumerate(values)
     ]
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="480" height="{22 * len(bars) + 32}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="480" height="{22 * len(values) + 32}" '
         f'font-family="sans-serif" font-size="12"><rect width="480" height="100%" fill="#fff"/>'
-        f'<text x="0" y="14" font-weight="bold">{title}</text>{"".join(lines)}</svg>'
+        f'<text x="0" y="14" font-weight="bold">{escape(title)}</text>{"".join(lines)}</svg>'
     )
     return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

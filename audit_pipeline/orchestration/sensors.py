@@ -3,8 +3,8 @@
 A sensor that fails does so in silence, so each tick of `deliver` writes a heartbeat that `status` looks at.
 """
 
+import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +18,10 @@ from audit_pipeline.errors import PublishError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.files import write_whole
 from audit_pipeline.orchestration.dead import close_dead_runs
-from audit_pipeline.records import Stage
+from audit_pipeline.orchestration.requests import requests
 
 EVERY_S = 30
+LABELS_EVERY_S = 300  # outcomes come days late; looking costs as much as for logs
 SETTLED_S = 5  # a file younger than this may still be written
 RETRY = timedelta(days=1)  # how long an undelivered alert is tried again
 LOGS = ("new", "not there", "log changed", "state lost")
@@ -38,42 +39,35 @@ def _arrivals(name: str, job: str, root: Path, logs: bool) -> dg.SensorDefinitio
     @dg.sensor(
         name=name,
         job_name=job,
-        minimum_interval_seconds=EVERY_S,
-        description=f"Audits model-nights with {what}.",
+        minimum_interval_seconds=EVERY_S if logs else LABELS_EVERY_S,
+        description=f"Audits model-nights with {what}, once the night is over.",
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def _sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         project = load_project(root)
-        due = [
-            d for d in due_nights(project, now=datetime.now(UTC)) if (d.why in LOGS) is logs and _settled(project, d)
-        ]
-        yield from requests(due)
-        if not due:
-            yield dg.SkipReason("nothing new")
+        due = [d for d in due_nights(project, over=True, now=datetime.now(UTC)) if (d.why in LOGS) is logs]
+        known = set(json.loads(context.cursor or "[]"))
+        fresh = [d for d in due if _word(d) not in known and _settled(project, d)]
+        context.update_cursor(json.dumps([_word(d) for d in due if d in fresh or _word(d) in known]))
+        yield from requests(fresh)
+        if not fresh:
+            yield dg.SkipReason(f"Nothing new; {len(due)} model-nights were requested before or are still written.")
 
     return _sensor
 
 
-def requests(due: list[Due]) -> Iterator[dg.RunRequest]:
-    """Yield one run per night for the models that are due; the same state is never requested twice."""
-    by_night: dict[str, list[Due]] = defaultdict(list)
-    for item in due:
-        by_night[item.night.isoformat()].append(item)
-    for night, items in sorted(by_night.items()):
-        yield dg.RunRequest(
-            run_key="|".join([night, *(f"{i.model_id}:{i.fingerprint[:16]}" for i in items)]),
-            partition_key=night,
-            asset_selection=[dg.AssetKey([i.model_id, stage.value]) for i in items for stage in Stage],
-        )
+def _word(due: Due) -> str:
+    """Name a state of a model-night: what was requested once is not requested again, whatever became of it."""
+    return f"{due.night}|{due.model_id}|{due.fingerprint[:16]}"
 
 
 def _settled(project: Project, due: Due) -> bool:
-    """Whether the night's files have not been touched for a moment."""
+    """Whether the night's files have not been touched for a moment; by the time of change, which no copy sets back."""
     model = project.models[due.model_id].config
     for source in (model.log, model.labels):
         if source is not None and source.path is not None:
             path = project.root / source.path.replace("{night}", due.night.isoformat())
-            if path.exists() and time.time() - path.stat().st_mtime < SETTLED_S:
+            if path.exists() and time.time() - path.stat().st_ctime < SETTLED_S:
                 return False
     return True
 
@@ -93,19 +87,19 @@ def _deliver(root: Path) -> dg.SensorDefinition:
 
 def deliver(project: Project, instance: dg.DagsterInstance) -> str:
     """Do what follows an audit, whoever made it; return what was done, in words."""
-    closed = close_dead_runs(project, instance)
-    swept = Store(project.layout).sweep_if_alone()
-    now = datetime.now(UTC)
     if not project.layout.audit.exists():
         return "nothing audited yet"
+    now = datetime.now(UTC)
+    closed = close_dead_runs(project, instance)
+    swept = Store(project.layout).sweep_if_alone()
+    sent = fleet.send_alerts(project, runs=_ended(instance, now - RETRY), since=now - RETRY)
     try:
-        fleet.publish_store(project)
+        fleet.publish_store(project)  # last, so that the alerts just sent stand in it
         published = "published"
     except PublishError as error:
         published = str(error)
-    sent = fleet.send_alerts(project, runs=_ended(instance, now - RETRY), since=now - RETRY)
-    undelivered = sum(not d.delivered for d in sent)
     write_whole(heartbeat(project), now.isoformat().encode())
+    undelivered = sum(not d.delivered for d in sent)
     words = [f"{len(closed)} dead runs closed", f"{swept} leftovers set aside", published]
     return "; ".join([*words, f"{len(sent) - undelivered} alerts sent, {undelivered} not delivered"])
 

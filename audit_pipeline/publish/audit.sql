@@ -61,7 +61,7 @@ CREATE TABLE model (
     tier INTEGER,  -- materiality, 1 is the highest
     task VARCHAR,  -- binary or regression
     valid_from DATE,  -- first audited night of this version
-    valid_to DATE  -- first audited night of the next version; NULL while in production
+    valid_to DATE  -- first audited night after its last; NULL while in production
 );
 
 -- One row per snapshot of a model-night's newest and older records.

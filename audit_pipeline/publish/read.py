@@ -10,6 +10,8 @@ import duckdb
 from audit_pipeline.config import Layout
 from audit_pipeline.errors import PublishError
 
+CLOSED: dict[str, str | bool | int | float | list[str]] = {"enable_external_access": False, "lock_configuration": True}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -28,14 +30,18 @@ def published(layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published database read-only, with no access to anything outside it.
 
     Raises:
-        PublishError: there is none yet.
+        PublishError: there is none yet, or it cannot be opened.
     """
     if not layout.database.exists():
         text = f"There is no published database at '{layout.database}'. Run `audit-pipeline run` (or `rebuild`) first."
         raise PublishError(text)
-    with duckdb.connect(str(layout.database), read_only=True) as connection:
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+    try:
+        # Closed from the start: a second connection of this process shares the instance, which no SET can change.
+        connection = duckdb.connect(str(layout.database), read_only=True, config=CLOSED)
+    except duckdb.Error as error:
+        text = f"'{layout.database}' cannot be opened ({type(error).__name__}). Run `audit-pipeline rebuild`."
+        raise PublishError(text) from error
+    with connection:
         yield connection
 
 
@@ -47,7 +53,11 @@ def query(layout: Layout, sql: str, parameters: list[Any] | None = None) -> Answ
     """
     with published(layout) as connection:
         try:
-            cursor = connection.execute(sql, parameters or [])
+            cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql, parameters or [])
+            if cursor is None:
+                raise PublishError(
+                    "The query is empty. Example: select model_id, night, verdict from audit.model_night"
+                )
             columns = tuple(name for name, *_ in cursor.description or ())
             return Answer(columns, cursor.fetchall() if columns else [])
         except duckdb.Error as error:

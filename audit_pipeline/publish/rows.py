@@ -5,7 +5,7 @@ The one exception is `adjusted_p`, which follows from the p-values of the same r
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 Row = dict[str, Any]
@@ -142,5 +142,5 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
 
 
 def naive(time: str) -> str:
-    """Return a UTC time without its zone: the tables hold UTC TIMESTAMP."""
-    return datetime.fromisoformat(time).replace(tzinfo=None).isoformat(sep=" ")
+    """Return an aware time in UTC and without its zone: the tables hold UTC TIMESTAMP."""
+    return datetime.fromisoformat(time).astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")

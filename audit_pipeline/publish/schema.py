@@ -44,5 +44,10 @@ def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: 
     connection.execute(f"COMMENT ON {kind} {name} IS '{escaped}'")
 
 
+def schema_sql() -> str:
+    """Return the SQL that the form of the published database follows from."""
+    return _text("audit.sql") + _text("views.sql")
+
+
 def _text(name: str) -> str:
     return (resources.files("audit_pipeline.publish") / name).read_text(encoding="utf-8")

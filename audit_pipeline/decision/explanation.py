@@ -1,0 +1,53 @@
+"""Is the model explained where that is due, and is the artefact the model that wrote the log?"""
+
+from collections.abc import Iterator
+
+from audit_pipeline.config import ModelConfig
+from audit_pipeline.decision.findings import not_evaluated, passed
+from audit_pipeline.decision.judge import against_limit, is_set
+from audit_pipeline.records import AppliedLimit, Explanation, Finding, Severity, Stage
+
+
+def explanation(model: ModelConfig, measured: Explanation | None) -> Iterator[Finding]:
+    """Judge the explanation as a whole, then how well the artefact's output agrees with the log."""
+    if measured is None:
+        return
+    if measured.importances:
+        top = ", ".join(importance.feature for importance in measured.importances[:3])
+        text = f"Explained on {measured.n:,} rows; the largest contributions come from {top}."
+        yield passed(Stage.EXPLANATION, "explanation", text, n=measured.n)
+    else:
+        why = (measured.reason or "there is no result").rstrip(".")
+        text = f"The model was not explained: {why}."
+        required = model.policy.explanation.required
+        yield not_evaluated(Stage.EXPLANATION, "explanation", text, n=measured.n, counts=required)
+    if measured.agreement is not None and is_set(model.policy.explanation.agreement):
+        yield _agreement(model, measured, measured.agreement)
+
+
+def _agreement(model: ModelConfig, measured: Explanation, value: float) -> Finding:
+    """Hold the largest difference between the artefact's output and the logged one against its limit."""
+    judgement = against_limit(value, model.policy.explanation.agreement)
+    reason = (
+        f"The artefact's own output differs from the logged one by at most {value:.3g} on {measured.n:,} rows "
+        f"(limit {judgement.limit:.3g})."
+    )
+    return Finding(
+        stage=Stage.EXPLANATION,
+        name="agreement",
+        column=model.output,
+        severity=Severity.CRITICAL,
+        outcome=judgement.outcome,
+        counts=True,
+        value=value,
+        limit=judgement.limit,
+        n=measured.n,
+        reason=reason,
+    )
+
+
+def explanation_limits(model: ModelConfig) -> Iterator[AppliedLimit]:
+    """List the limit on agreement as it was applied."""
+    limit = model.policy.explanation.agreement
+    if is_set(limit):
+        yield AppliedLimit(Stage.EXPLANATION, "agreement", model.output, limit.warn, limit.fail, True)

@@ -1,0 +1,65 @@
+"""Are the predictions as good as the owner asks, as far as labels are there?"""
+
+from collections.abc import Iterator
+
+from audit_pipeline.config import ModelConfig
+from audit_pipeline.decision.findings import by_floor, not_evaluated, number, passed
+from audit_pipeline.records import AppliedLimit, Finding, Outcome, Performance, PerformanceMetric, Stage
+
+
+def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Finding]:
+    """Judge the metrics the policy names; pending labels are shown and not counted."""
+    if measured is None:
+        return
+    if measured.due is None or measured.labelled == 0:
+        yield _no_labels(measured)
+        return
+    floors = model.policy.performance.metrics
+    overall = {metric.name: metric for metric in measured.metrics if metric.slice == "all"}
+    held = 0
+    for name, floor in floors.items():
+        metric = overall.get(name)
+        value, n = (metric.value, metric.n) if metric else (None, 0)
+        finding = by_floor(Stage.PERFORMANCE, name, value, floor, n=n, reason=_reason(name, metric))
+        if finding.outcome is Outcome.PASS:
+            held += 1
+        else:
+            yield finding
+    if held or not floors:
+        text = f"{held} of {len(floors)} judged metrics are within their limits." if floors else UNJUDGED
+        yield passed(Stage.PERFORMANCE, "performance", text, n=measured.labelled)
+
+
+UNJUDGED = "Performance is measured; the policy sets no limit on it."
+
+
+def _reason(name: str, metric: PerformanceMetric | None) -> str:
+    """Say the number with its interval and n, or why there is none."""
+    if metric is None or metric.value is None:
+        why = (metric.reason if metric else None) or "it was not measured"
+        return f"{name} was not evaluated: {why.rstrip('.')}."
+    interval = "" if metric.lo is None else f" (95 % interval {number(metric.lo)} to {number(metric.hi)})"
+    return f"{name} is {number(metric.value)}{interval} over {metric.n:,} labelled rows."
+
+
+def _no_labels(measured: Performance) -> Finding:
+    """Say why there is no performance: no labels configured, pending, or overdue."""
+    if measured.due is None:
+        counts, conclusion = False, "no labels"
+        reason = "No labels are configured for this model, so its performance is not measured."
+    elif measured.overdue:
+        counts, conclusion = True, "overdue"
+        reason = f"The labels were due on {measured.due} and have not come."
+    else:
+        counts, conclusion = False, "pending"
+        reason = f"Labels are due on {measured.due}; until then performance is pending."
+    return not_evaluated(Stage.PERFORMANCE, "labels", reason, n=0, counts=counts, conclusion=conclusion)
+
+
+def performance_limits(model: ModelConfig) -> Iterator[AppliedLimit]:
+    """List the limits on metrics as they were applied."""
+    for name, floor in model.policy.performance.metrics.items():
+        if floor.warn_below is not None or floor.fail_below is not None:
+            yield AppliedLimit(Stage.PERFORMANCE, name, None, floor.warn_below, floor.fail_below, False)
+        if floor.warn_above is not None or floor.fail_above is not None:
+            yield AppliedLimit(Stage.PERFORMANCE, name, None, floor.warn_above, floor.fail_above, True)

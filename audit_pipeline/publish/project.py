@@ -1,0 +1,69 @@
+"""Log entries and their records as rows of the published tables."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from importlib import resources
+from typing import Any
+
+import duckdb
+
+from audit_pipeline.publish.rows import naive, rows_of
+
+BATCH = 200  # entries projected at a time
+
+Entry = Mapping[str, Any]  # a log entry as plain JSON
+ReadRecord = Callable[[str, str, str], dict[str, Any]]  # model, night, digest -> record
+
+
+def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], read_record: ReadRecord) -> None:
+    """Insert the rows of new log entries, then bring the newest-record tables up to date.
+
+    Raises:
+        EvidenceError: a record is missing or was changed.
+    """
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for number, entry in enumerate(entries, start=1):
+        _add(rows, entry, read_record)
+        if number % BATCH == 0:
+            _insert(connection, rows)
+    _insert(connection, rows)
+    connection.execute((resources.files("audit_pipeline.publish") / "newest.sql").read_text(encoding="utf-8"))
+
+
+def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadRecord) -> None:
+    """Gather the rows of one entry; of a kind that has no table, only its line in the log."""
+    place = {"log_index": entry["index"], "time": naive(entry["time"])}
+    about = {"model_id": entry["model_id"] or None, "night": entry["night"] or None}
+    same = {name: entry[name] for name in ("kind", "digest", "previous", "chain")}
+    rows["evidence_log"].append(place | about | same)
+    if entry["kind"] == "record":
+        record = read_record(entry["model_id"], entry["night"], entry["digest"])
+        for table, row in rows_of(record, digest=entry["digest"], log_index=entry["index"]):
+            rows[table].append(row)
+    elif entry["kind"] == "alert":
+        rows["alert"].append(entry["body"] | place)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Insert the gathered rows by column name and forget them."""
+    import pyarrow as pa
+
+    for table, batch in rows.items():
+        described = connection.execute(f"DESCRIBE {table}").fetchall()
+        arrow = pa.table({name: _values(batch, name, kind) for name, kind, *_ in described})
+        connection.register("batch", arrow)
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
+        connection.unregister("batch")
+    rows.clear()
+
+
+def _values(batch: list[dict[str, Any]], name: str, kind: str) -> Any:
+    """Return a column as Arrow; its type is said, because JSON writes 1.0 as 1 and a column may hold nothing."""
+    import pyarrow as pa
+
+    values = [row.get(name) for row in batch]
+    if kind == "DOUBLE":
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    text = pa.string()  # DATE and TIMESTAMP too: DuckDB reads their ISO form
+    types = {"BIGINT": pa.int64(), "INTEGER": pa.int64(), "BOOLEAN": pa.bool_(), "VARCHAR[]": pa.list_(text)}
+    return pa.array(values, types.get(kind, text))

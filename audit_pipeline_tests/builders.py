@@ -1,0 +1,217 @@
+"""Small, whole model-nights for tests of what stands behind the stages: evidence, publication, alerts.
+
+Every file a result names is really there, every table of the published database gets a row. All numbers are made up.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from audit_pipeline.config import Layout
+from audit_pipeline.evidence import Committed, Store
+from audit_pipeline.evidence.files import write_whole
+from audit_pipeline.records import (
+    AppliedLimit,
+    AuditResult,
+    CheckResult,
+    Column,
+    ColumnProfile,
+    Decision,
+    Drift,
+    DriftScore,
+    Explanation,
+    FileRef,
+    Finding,
+    Importance,
+    Maturity,
+    Outcome,
+    Performance,
+    PerformanceMetric,
+    QualityScore,
+    RowGroup,
+    Severity,
+    Snapshot,
+    Stage,
+    Validation,
+)
+
+NIGHT = date(2026, 7, 1)
+STARTED = datetime(2026, 7, 2, 2, 0, 0, 250_000, tzinfo=UTC)
+
+
+def make_store(root: Path) -> Store:
+    """Return the store of a project that stands in `root`."""
+    return Store(Layout(root=root))
+
+
+def make_snapshot(store: Store, model_id: str, night: date, *, seed: str = "") -> Snapshot:
+    """Write a snapshot of two row groups; what reads it here reads bytes, so that it need not be Parquet."""
+    groups = [f"group {i} of {model_id} {night} {seed}".encode() * 8 for i in (0, 1)]
+    data = b"PAR1" + b"".join(groups) + b"footer"
+    digest = hashlib.sha256(data).hexdigest()
+    path = f"snapshots/{model_id}/{night}/{digest}.parquet"
+    if not (store.root / path).exists():
+        write_whole(store.root / path, data)
+    at, named = 4, []
+    for i, group in enumerate(groups):
+        named.append(RowGroup(i, 150, at, len(group), hashlib.sha256(group).hexdigest()))
+        at += len(group)
+    columns = (Column("age", "number", "feature", "none"),)
+    return Snapshot(path, digest, len(data), 300, 0, columns, tuple(named), f"input/{night}.csv", "a" * 64)
+
+
+def make_result(
+    store: Store,
+    *,
+    model_id: str = "churn",
+    night: date = NIGHT,
+    verdict: Outcome = Outcome.WARN,
+    psi: float | None = 0.125,
+    p: float | None = 0.02,
+    version: str = "1",
+    owner: str = "team",
+    maturity: Maturity = Maturity.PROVISIONAL,
+    seed: str = "",
+) -> AuditResult:
+    """Return a result with something in every part, and put the files it names into `store`."""
+    snapshot = make_snapshot(store, model_id, night, seed=seed)
+    inputs = (
+        store.put_input("model_config", f"model_id: {model_id}\n".encode(), media_type="application/yaml"),
+        store.put_input("suite", b"expectations: []\n", media_type="application/yaml"),
+    )
+    return AuditResult(
+        schema_version=1,
+        project="small",
+        model_id=model_id,
+        model_version=version,
+        versions_seen=((version, 300),),
+        night=night,
+        description="Who leaves next month.",
+        owner=owner,
+        domain="retention",
+        tier=2,
+        task="binary",
+        seed=7,
+        engines=(("duckdb", "2.0.0"),),
+        source=snapshot.source,
+        snapshot=snapshot,
+        inputs=inputs,
+        look_back=((night - timedelta(days=1), "c" * 64),),
+        profile=_profile(),
+        validation=_validation(),
+        drift=_drift(psi, p),
+        performance=_performance(night, maturity),
+        explanation=_explanation(),
+        decision=_decision(verdict, psi),
+    )
+
+
+def without_data(result: AuditResult) -> AuditResult:
+    """Return the result of the same night when its log never came."""
+    decision = replace(result.decision, verdict=Outcome.NOT_EVALUATED, conclusion="NOT_EVALUATED, missing night")
+    nothing = dict.fromkeys(("source", "snapshot", "validation", "drift", "performance", "explanation"))
+    return replace(result, decision=decision, profile=(), **nothing)  # type: ignore[arg-type]
+
+
+def _profile() -> tuple[ColumnProfile, ...]:
+    quantiles = ((0.01, 19.0), (0.25, 30.0), (0.5, 40.5), (0.75, 51.0), (0.99, 88.0))
+    return (ColumnProfile("age", "number", "feature", "none", 300, 3, 61, 41.25, 13.5, quantiles, ()),)
+
+
+def _validation() -> Validation:
+    kind = "expect_column_values_to_not_be_null"
+    check = CheckResult(
+        f"{kind}(age)",
+        kind,
+        "age",
+        Severity.WARNING,
+        Outcome.FAIL,
+        '{"mostly": 1.0}',
+        "3 unexpected",
+        300,
+        3,
+        0.01,
+        "3 of 300 values of age are missing.",
+    )
+    scores = (QualityScore("completeness", 0.99, 300), QualityScore("accuracy", None, 0, "no expectation measures it"))
+    return Validation("duckdb", 300, (check,), scores)
+
+
+def _drift(psi: float | None, p: float | None) -> Drift:
+    why = None if psi is not None else "3 non-missing values tonight, at least 200 are needed"
+    score = DriftScore("age", "psi", psi, None, 297, 5000, 0.01, 0.02, "exact", why)
+    return Drift((score, replace(score, method="ks", value=0.08, p=p, reason=None)), ())
+
+
+def _performance(night: date, maturity: Maturity) -> Performance:
+    metrics = (
+        PerformanceMetric("auc", "all", 0.75, 0.7, 0.8, 120, 0.77),
+        PerformanceMetric("auc", "site=north", None, None, None, 31, None, "31 labelled rows, at least 100 are needed"),
+    )
+    return Performance(maturity, night + timedelta(days=30), False, 120, 300, metrics, "exact")
+
+
+def _explanation() -> Explanation:
+    age = Importance("age", 0.4, 0.35, 0.45, 1, False, -0.6, 1.0)
+    return Explanation("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16)
+
+
+def _decision(verdict: Outcome, psi: float | None) -> Decision:
+    reason = "PSI of age is over its limit, from 297 values."
+    found = Finding(Stage.DRIFT, "psi", "age", Severity.WARNING, verdict, True, psi, 0.1, 297, reason, "moved")
+    limits = (AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),)
+    return Decision(verdict, f"{verdict}, 1 in drift", (found,), limits)
+
+
+@contextmanager
+def session(store: Store, model_id: str, night: date) -> Iterator[Path]:
+    """Hold what the pipeline holds while it audits one model-night; yield the folder of rendered files."""
+    with store.session(), store.model_night(model_id, night), store.workspace() as work:
+        (work / "rendered").mkdir()
+        yield work / "rendered"
+
+
+def execution(*, run_id: str = "run-1", started: datetime = STARTED) -> dict[str, Any]:
+    """Return who made a record, and when: 2.5 s of work."""
+    ended = started + timedelta(seconds=2.5)
+    return {
+        "run_id": run_id,
+        "attempt": 1,
+        "created": started,
+        "started": started,
+        "ended": ended,
+        "host": "here",
+        "stages": (),
+    }
+
+
+def commit(store: Store, *, run_id: str = "run-1", page: str = "", **what: Any) -> Committed:
+    """Make one model-night evidence, the way the pipeline does; `what` goes to `make_result`."""
+    model_id, night = what.get("model_id", "churn"), what.get("night", NIGHT)
+    with session(store, model_id, night) as rendered:
+        return commit_result(store, make_result(store, **what), rendered, run_id=run_id, page=page)
+
+
+def commit_result(
+    store: Store, result: AuditResult, rendered: Path, *, run_id: str = "run-1", page: str = ""
+) -> Committed:
+    """Render two files and commit; the caller holds a session."""
+    (rendered / "report.html").write_text(f"<h1>{result.model_id} {result.night} {page}</h1>", encoding="utf-8")
+    (rendered / "evidently.json").write_text('{"metrics": []}', encoding="utf-8")
+    return store.commit(result, rendered=rendered, execution=execution(run_id=run_id))
+
+
+def nights(count: int, *, first: date = NIGHT) -> list[date]:
+    """Return `count` nights in order."""
+    return [first + timedelta(days=i) for i in range(count)]
+
+
+def named_files(store: Store, committed: Committed, result: AuditResult) -> list[FileRef]:
+    """Return the files other than the record that a committed result stands on."""
+    snapshot = result.snapshot
+    kept = [] if snapshot is None else [FileRef("snapshot", snapshot.path, snapshot.sha256, snapshot.bytes, "")]
+    return [*kept, *result.inputs, *committed.artifacts]

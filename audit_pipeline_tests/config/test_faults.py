@@ -1,0 +1,185 @@
+"""Every kind of fault: which file, which key, and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from audit_pipeline_tests.config.small import MODEL, PROJECT, SUITE, changed, faults, write
+
+M, P, S = "models/risk.yaml", "project.yaml", "expectations/risk.yaml"
+
+
+def test_the_small_project_has_no_fault(tmp_path: Path) -> None:
+    assert faults(write(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("owner: team", "ownr: team", "ownr: is no known key. Did you mean 'owner'?"),
+        ("privacy: quasi_identifier", "privcy: none", "columns.age.privcy: is no known key. Did you mean 'privacy'?"),
+        ("privacy: quasi_identifier", "role: feature", "columns.age.privacy: is missing: direct identifiers are"),
+        ("type: integer", "type: int", "columns.age.type: Input should be 'number', 'integer', 'category'"),
+        ("task: binary", "task: ranking", "task: Input should be 'binary' or 'regression'"),
+        ('version: "1"', "version: 1", "version: must be text: put it in quotes"),
+        ("model_id: risk", "model_id: Risk", "model_id: must be a name: lower-case letters, digits and _"),
+        ("model_id: risk", "model_id: riks", "model_id: is 'riks', but the file is named 'risk'"),
+        ("owner: team", "owner: taem", "owner: 'taem' is not in `owners` of project.yaml. Did you mean 'team'?"),
+        ("{night}", "night", "log: `path` must hold `{night}`, so that a night's file can be found"),
+        (".parquet\"}", ".xls\"}", "log: the suffix of 'logs/{night}.xls' tells no format: add `format: parquet"),
+        ("log: {path:", "log: {database: a.duckdb, path:", "log: give either `path` (a file) or `database`"),
+        ("log: {path:", "log: {table: a, path:", "log: `table` and `night_column` belong to `database`"),
+        ("label: outcome", "window: {nights: 7}", "reference: `window` stands alone"),
+        ("label: outcome", "label: age", "reference.label: 'age' must not be a column of the log"),
+        ("role: score", "role: feature", "columns: no column has `role: score`, which a binary model needs"),
+        ("role: row_id", "role: feature", "columns: no column has `role: row_id`: name the column that is unique"),
+        ("ward: {type: category", "ward: {role: row_id, type: category", "columns: role row_id is given to id, ward"),
+        ("psi: {warn: 0.1, fail", "psi: {warn: 0.3, fail", "policy.drift.psi: warn (0.3) must not be above fail"),
+        ("warn: 0.1, fail", "warn: .nan, fail", "policy.drift.psi.warn: Input should be a finite number"),
+        ("warn: 0.1, fail", "warn: high, fail", "policy.drift.psi.warn: Input should be a valid number"),
+        ("warn_below: 0.7", "warn_below: 0.5", "policy.performance.metrics.auc: warn_below (0.5) must not be under"),
+        ("auc: {warn_below: 0.7, fail_below: 0.6}", "auc: {}", "policy.performance.metrics: auc without a limit"),
+        ("{auc:", "{acu:", "policy.performance.metrics.acu: is no metric of a binary model. Did you mean 'auc'?"),
+        ("{age: {ignore", "{agee: {ignore", "policy.drift.columns.agee: is not in `columns` of this file. Did"),
+        ("label: outcome}", "label: y}\nartefact: {path: m.skops, sha256: abc}", "artefact.sha256: must be 64 hex"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_model_file(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    found = faults(write(tmp_path, model=changed(MODEL, old, new)))
+    assert any(line.startswith(f"{M}: {fault}") for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("name: hospital", "nmae: hospital", "nmae: is no known key. Did you mean 'name'?"),
+        ("Europe/Berlin", "Europe/Berln", "time_zone: 'Europe/Berln' is no IANA time zone"),
+        ("Europe/Berlin", "../etc/passwd", "time_zone: '../etc/passwd' is no IANA time zone"),
+        ("first: 2026-01-01", "first: 01.01.2026", "nights.first: Input should be a valid date"),
+        ("first: 2026-01-01", "first: 2026-02-30", "is not readable YAML (line 5, column 17): no such date"),
+        ("first: 2026-01-01", "first: 2026-01-02, last: 2026-01-01", "nights: last (2026-01-01) is before first"),
+        ('"02:00"', "22:00", "nights.complete_at: must be text: put it in quotes"),
+        ('"02:00"', '"25:00"', 'nights.complete_at: must be a time of day in quotes, e.g. "02:00"'),
+        ("[pager]", "[pagr]", "owners.team.channels: 'pagr' is not in `channels`. Did you mean 'pager'?"),
+        ("env:PAGER_URL", "https://hook.example/T0K3N", "channels.pager.url: must be `env:NAME` or `file:PATH`"),
+        ("{team: {name: Team, channels: [pager]}}", "{}", "owners: Dictionary should have at least 1 item"),
+        ("{team: {", "{Team A: {", "owners.Team A: must be a name: lower-case letters"),
+        ("schema_version: 1", "schema_version: 2", "schema_version: Input should be 1"),
+        ("nights:", "limits: {memory: lots}\nnights:", "limits.memory: must be an amount such as 500MB or 2GB"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_project_file(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    found = faults(write(tmp_path, project=changed(PROJECT, old, new)))
+    assert any(line.startswith(f"{P}: {fault}") for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("model_id: risk", "model_id: rsik", "model_id: is 'rsik', the model file says 'risk'"),
+        ("to_not_be_null", "to_not_be_nul", "expectations[0].type: 'expect_column_values_to_not_be_nul' is no"),
+        ("{column: id}", "{column: iid}", "expectations[0].kwargs.column: 'iid' is not in `columns` of the model"),
+        ("{column: id}", "{column: id, most: 1}", "expectations[0].kwargs.most: is no argument of expect_column"),
+        ("{column: id}", "{}", "expectations[0].kwargs: expect_column_values_to_not_be_null needs `column`"),
+        ("severity: critical, ", "", "expectations[0].severity: is missing: critical ends the line"),
+        ("severity: critical", "severity: fatal", "expectations[0].severity: Input should be 'critical', 'warning'"),
+        ("severity: critical", "severty: critical", "expectations[0].severty: is no known key. Did you mean 'sever"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_suite(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    found = faults(write(tmp_path, suite=changed(SUITE, old, new)))
+    assert any(line.startswith(f"{S}: {fault}") for line in found), found
+
+
+def test_an_empty_suite_is_no_suite(tmp_path: Path) -> None:
+    suite = SUITE.partition("expectations:")[0]
+    (empty,) = faults(write(tmp_path, suite=f"{suite}expectations: []"))
+    assert empty.startswith(f"{S}: expectations: Tuple should have at least 1 item")
+    (missing,) = faults(write(tmp_path, suite=suite))
+    assert missing == f"{S}: expectations: is missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("task: binary\ntask: regression", "is not readable YAML (line 2, column 1): key 'task' is given twice"),
+        ("a:\n  b: {type: number, type: integer}", "is not readable YAML (line 2, column 21): key 'type' is given"),
+        ("a: [1", "is not readable YAML (line 1, column 6): "),
+        ("? [a]\n: 1", "is not readable YAML (line 1, column 3): a key must be plain text"),
+        ("- a\n- b", "must be a mapping of keys to values"),
+        ("", "must be a mapping of keys to values"),
+        ("a: !!python/object/apply:os.system [ls]", "is not readable YAML (line 1, column 4): could not determine"),
+    ],
+)  # fmt: skip
+def test_what_is_not_readable_is_told_with_its_place(tmp_path: Path, text: str, fault: str) -> None:
+    found = faults(write(tmp_path, model=text))
+    assert any(line.startswith(f"{M}: {fault}") for line in found), found
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / M).write_bytes("description: Größe".encode("latin-1"))
+    assert f"{M}: is not UTF-8 text: save it as UTF-8" in faults(tmp_path)
+
+
+def test_yaml_anchors_and_merges_are_read(tmp_path: Path) -> None:
+    merged = changed(MODEL, "age: {type: integer, privacy: quasi_identifier}", "age: &a {type: integer, privacy: none}")
+    merged = changed(merged, "ward: {type: category, privacy: none}", "ward: {<<: *a, type: category}")
+    assert faults(write(tmp_path, model=merged)) == []
+
+
+def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / S).rename(tmp_path / "expectations" / "rsik.yaml")
+    assert faults(tmp_path) == [
+        f"{S}: does not exist; every model needs a suite (`audit-pipeline init DIR --from LOG` proposes one)",
+        "expectations/rsik.yaml: belongs to no model: there is no models/rsik.yaml. Did you mean 'risk.yaml'?",
+    ]
+
+
+def test_one_model_has_one_file(tmp_path: Path) -> None:
+    write(tmp_path)
+    for folder, text in (("models", MODEL), ("expectations", SUITE)):
+        (tmp_path / folder / "risk.yml").write_text(text)
+    assert faults(tmp_path) == ["models/risk.yml: there is also risk.yaml: one model has one file"]
+
+
+def test_a_folder_without_project_or_models(tmp_path: Path) -> None:
+    (missing,) = faults(tmp_path)
+    assert missing.endswith(
+        "does not exist. Make a project with `audit-pipeline init DIR`, or name one with --project DIR"
+    )
+    (tmp_path / "project.yaml").write_text(PROJECT)
+    (empty,) = faults(tmp_path)
+    assert empty.startswith("models/: holds no model file. `audit-pipeline init DIR --from LOG` proposes one")
+
+
+def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
+    # One fault of each kind that could hide another: keys, rules between keys, rules between files.
+    model = changed(MODEL, "owner: team", "owner: taem")
+    model = changed(model, "type: integer, privacy: quasi_identifier", "type: int")
+    model = changed(model, "privacy: none}\n  risk", "privacy: none, role: row_id}\n  risk")
+    suite = changed(SUITE, "severity: critical", "severity: fatal") + "  - {type: expect_nothing, severity: info}\n"
+    suite += "  - {type: expect_column_to_exist, severity: info, kwargs: {column: wadr}}\n"
+    project = changed(changed(PROJECT, "Berlin", "Berln"), "[pager]", "[pagr]")
+    found = faults(write(tmp_path, project=project, model=model, suite=suite))
+    keys = [": ".join(line.split(": ")[:2]) for line in found]
+    assert keys == [
+        f"{P}: time_zone",
+        f"{P}: owners.team.channels",
+        f"{M}: columns.age.type",
+        f"{M}: columns.age.privacy",
+        f"{M}: columns",
+        f"{M}: owner",
+        f"{S}: expectations[0].severity",
+        f"{S}: expectations[1].type",
+        f"{S}: expectations[2].kwargs.column",
+    ]
+
+
+def test_no_fault_shows_what_stands_where_a_secret_belongs(tmp_path: Path) -> None:
+    secret = "slack://T0K3N/S3CR3T"
+    project = changed(PROJECT, "env:PAGER_URL", secret)
+    found = faults(write(tmp_path, project=project + f"keys: {{pseudonym: {secret}}}\n"))
+    assert len(found) == 2
+    assert not any("T0K3N" in line or "S3CR3T" in line for line in found)

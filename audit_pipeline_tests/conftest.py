@@ -1,0 +1,49 @@
+"""The small project for tests of what stands around a model-night: built once, audited once, copied per test."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from audit_pipeline.config import Project, load_project
+from audit_pipeline_tests.small_project import NIGHTS, build
+
+Copied = Callable[[], Path]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with the logs of its first two nights, and no labels yet; nothing is audited. Read only."""
+    return build(tmp_path_factory.mktemp("built") / "project", nights=NIGHTS[:2], labelled=())
+
+
+@pytest.fixture(scope="session")
+def audited(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same project after both nights were audited through Dagster, in process. Read only."""
+    from audit_pipeline.due import due_nights
+    from audit_pipeline.orchestration.instance import instance_of
+    from audit_pipeline.orchestration.run import run_due
+
+    root = tmp_path_factory.mktemp("audited") / "project"
+    shutil.copytree(built, root)
+    project = load_project(root)
+    with instance_of(project) as instance:
+        due = due_nights(project, now=datetime.now(UTC))
+        assert [done.crashed for done in run_due(project, instance, due)] == [{}, {}]
+    return root
+
+
+@pytest.fixture
+def fresh(built: Path, tmp_path: Path) -> Project:
+    """A copy of the project in which nothing is audited."""
+    shutil.copytree(built, tmp_path / "project")
+    return load_project(tmp_path / "project")
+
+
+@pytest.fixture
+def two_nights(audited: Path, tmp_path: Path) -> Project:
+    """A copy of the project whose first two nights are audited."""
+    shutil.copytree(audited, tmp_path / "project")
+    return load_project(tmp_path / "project")

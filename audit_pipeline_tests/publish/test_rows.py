@@ -1,0 +1,121 @@
+"""Adjusted p-values and views, against independent computations."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
+
+from audit_pipeline.evidence import Store
+from audit_pipeline.publish import publish, query
+from audit_pipeline.publish.rows import adjusted_p
+from audit_pipeline.records import Drift, Maturity, Outcome
+from audit_pipeline_tests.builders import NIGHT, commit, commit_result, make_result, make_store, nights, session
+from audit_pipeline_tests.hardship import quick_folder
+
+P = st.floats(0, 1)
+
+
+@given(st.lists(P | st.sampled_from([0.0, 0.01, 0.05, 1.0]), min_size=1, max_size=40))
+def test_adjusted_p_is_that_of_scipy(values: list[float]) -> None:
+    found = adjusted_p([{"method": "ks", "p": p} for p in values])
+    wanted = false_discovery_control(values, method="bh")
+    assert [found[i] for i in range(len(values))] == pytest.approx(list(wanted), rel=1e-12, abs=0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ks", "chi2"]), st.none() | P), max_size=30))
+def test_adjusted_p_is_within_its_method_and_only_where_there_is_a_p(scores: list[tuple[str, float | None]]) -> None:
+    found = adjusted_p([{"method": method, "p": p} for method, p in scores])
+    assert set(found) == {i for i, (_, p) in enumerate(scores) if p is not None}
+    for method in ("ks", "chi2"):
+        own = [i for i, (m, p) in enumerate(scores) if m == method and p is not None]
+        alone = adjusted_p([{"method": method, "p": scores[i][1]} for i in own])
+        assert [found[i] for i in own] == [alone[i] for i in range(len(own))]
+
+
+def test_adjusted_p_by_hand() -> None:
+    # p sorted 0.01, 0.02, 0.03, 0.5; times 4/rank: 0.04, 0.04, 0.04, 0.5; the minimum from the right changes nothing
+    scores = [{"method": "ks", "p": p} for p in (0.03, 0.5, 0.01, 0.02)]
+    assert adjusted_p(scores) == pytest.approx({0: 0.04, 1: 0.5, 2: 0.04, 3: 0.04})
+
+
+# --- views over a small fleet -------------------------------------------------------------------------------------
+
+FLEET_P = {"churn": (0.001, 0.2), "spend": (0.02, 0.03), "visits": (0.8, 1.0)}  # ks on age and on income
+LAST = nights(2)[1]
+
+
+def two_columns(store: Store, model_id: str, verdict: Outcome) -> None:
+    """Commit a night with two p-values, one of them absent from every other method."""
+    with session(store, model_id, LAST) as rendered:
+        result = make_result(store, model_id=model_id, night=LAST, verdict=verdict)
+        assert result.drift is not None
+        psi, ks = result.drift.scores
+        first, second = FLEET_P[model_id]
+        scores = (psi, replace(ks, p=first), replace(ks, column="income", p=second))
+        commit_result(store, replace(result, drift=Drift(scores, ())), rendered)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Store]:
+    with quick_folder() as folder:
+        store = make_store(folder)
+        for model_id in FLEET_P:
+            commit(store, model_id=model_id, night=NIGHT, p=0.5, maturity=Maturity.PENDING)
+        commit(store, model_id="churn", night=NIGHT, psi=0.9, verdict=Outcome.FAIL, maturity=Maturity.FINAL)
+        verdicts = (Outcome.FAIL, Outcome.PASS, Outcome.NOT_EVALUATED)
+        for model_id, verdict in zip(FLEET_P, verdicts, strict=True):
+            two_columns(store, model_id, verdict)
+        publish(store.layout, (asdict(e) for e in store.log.entries()), store.read_record)
+        yield store
+
+
+def test_the_last_night_of_every_model_comes_worst_first(fleet: Store) -> None:
+    rows = query(fleet.layout, "select model_id, night, verdict, record_path from audit.v_last_night").rows
+    assert [(m, n, v) for m, n, v, _ in rows] == [
+        ("churn", LAST, "FAIL"),
+        ("visits", LAST, "NOT_EVALUATED"),
+        ("spend", LAST, "PASS"),
+    ]
+    assert all((fleet.root / path).is_file() for *_, path in rows)
+
+
+def test_the_findings_behind_failing_nights_are_those_of_the_newest_records(fleet: Store) -> None:
+    sql = 'select model_id, night, verdict, stage, name, "column", value from audit.v_failing_models'
+    assert query(fleet.layout, sql).rows == [
+        ("churn", LAST, "FAIL", "drift", "psi", "age", 0.125),
+        ("visits", LAST, "NOT_EVALUATED", "drift", "psi", "age", 0.125),
+        ("churn", NIGHT, "FAIL", "drift", "psi", "age", 0.9),  # the record that it superseded was no FAIL
+    ]
+
+
+def test_a_trend_has_one_value_per_night_of_the_newest_record(fleet: Store) -> None:
+    sql = """select night, value from audit.v_metric_trend where model_id = 'churn' and kind = ?
+             and subject = ? and metric = ? order by night"""
+    assert query(fleet.layout, sql, ["drift", "age", "psi"]).rows == [(NIGHT, 0.9), (LAST, 0.125)]
+    assert query(fleet.layout, sql, ["performance", "all", "auc"]).rows == [(NIGHT, 0.75), (LAST, 0.75)]
+    assert query(fleet.layout, sql, ["quality", "completeness", "completeness"]).rows == [(NIGHT, 0.99), (LAST, 0.99)]
+
+
+def test_fleet_drift_is_adjusted_over_all_models_and_columns_of_a_night(fleet: Store) -> None:
+    sql = """select model_id, "column", p, fleet_adjusted_p from audit.v_fleet_drift
+             where night = ? and method = 'ks' order by model_id, "column" """
+    rows = query(fleet.layout, sql, [LAST]).rows
+    assert [(m, c, p) for m, c, p, _ in rows] == [
+        (model, column, p) for model, pair in FLEET_P.items() for column, p in zip(("age", "income"), pair, strict=True)
+    ]
+    wanted = false_discovery_control([p for pair in FLEET_P.values() for p in pair], method="bh")
+    assert [adjusted for *_, adjusted in rows] == pytest.approx(list(wanted), rel=1e-12)
+    assert np.any(np.array([adjusted for *_, adjusted in rows]) != np.array([p for _, _, p, _ in rows]))
+    # the night before has a test per model, all with p = 0.5 or, restated, 0.02: of no concern to this one
+    before = query(fleet.layout, sql, [LAST - timedelta(days=1)]).rows
+    assert [adjusted for *_, adjusted in before] == pytest.approx(list(false_discovery_control([0.02, 0.5, 0.5])))
+
+
+def test_what_was_known_of_performance_stays_visible_when_labels_come(fleet: Store) -> None:
+    sql = "select maturity, superseded from audit.v_label_maturity where model_id = 'churn' and night = ?"
+    assert query(fleet.layout, sql, [NIGHT]).rows == [("pending", True), ("final", False)]

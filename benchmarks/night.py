@@ -1,0 +1,52 @@
+"""One complete model-night by this product: `python -m benchmarks.night MADE WORK MODULES`."""
+
+import shutil
+import sys
+import uuid
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from audit_pipeline.config import load_project
+from audit_pipeline.pipeline import audit_model_night
+from audit_pipeline.records import Outcome, RunContext
+from audit_pipeline.starter import make_key
+from benchmarks.imports import remember
+from benchmarks.process import say
+
+NIGHT = date(2026, 1, 5)
+MODEL = "made"
+PROJECT = "schema_version: 1\nname: bench\nnights: {first: 2026-01-05}\nowners: {team: {name: Team}}\n"
+
+
+def project_in(work: Path, made: Path) -> Path:
+    """Write a project with an empty store over the files in `made`."""
+    for folder, name in (("models", "model.yaml"), ("expectations", "suite.yaml")):
+        (work / folder).mkdir(parents=True)
+        shutil.copyfile(made / name, work / folder / f"{MODEL}.yaml")
+    (work / "project.yaml").write_text(PROJECT)
+    make_key(work)
+    return work
+
+
+def main(made: str, work: str, modules: str) -> None:
+    """Audit the night; refuse to be measured when something was left out."""
+    project = load_project(project_in(Path(work), Path(made)))
+    run = RunContext(run_id=str(uuid.uuid4()), created=datetime.now(UTC))
+    audited = audit_model_night(project, MODEL, NIGHT, run=run)
+    result = audited.result
+    skipped = [f.reason for f in result.decision.findings if f.outcome is Outcome.NOT_EVALUATED]
+    parts = (result.validation, result.drift, result.performance, result.explanation)
+    if skipped or None in parts:
+        raise SystemExit(f"the night was not audited in full: {skipped}")
+    remember(Path(modules))
+    say(
+        verdict=result.decision.verdict,
+        checks=len(result.validation.results) if result.validation else 0,
+        scores=len(result.drift.scores) if result.drift else 0,
+        explained=result.explanation.n if result.explanation else 0,
+        stages={r.stage: round((r.ended - r.started).total_seconds(), 2) for r in audited.trace.stages},
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
