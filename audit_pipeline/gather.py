@@ -91,13 +91,28 @@ def gather(
         return gathered
 
 
+def require_keys(project: Project) -> None:
+    """See that every key a model needs is there, before any work is done.
+
+    Raises:
+        KeyMissingError: it is not.
+    """
+    for model in project.models.values():
+        pseudonym_key(project, model.config)
+
+
+def pseudonym_key(project: Project, model: ModelConfig) -> bytes | None:
+    """Return the key of the pseudonyms; None when no column needs one."""
+    masked = any(c.privacy == "direct_identifier" for c in model.columns.values())
+    return read_key("pseudonym", project.config.keys.pseudonym, project.root) if masked else None
+
+
 class _Freezer:
     """Turns a relation of this model into a frozen file of the store."""
 
     def __init__(self, project: Project, model: ModelConfig, store: Store) -> None:
         self.project, self.model, self.store = project, model, store
-        masked = any(c.privacy == "direct_identifier" for c in model.columns.values())
-        self.key = read_key("pseudonym", project.config.keys.pseudonym, project.root) if masked else None
+        self.key = pseudonym_key(project, model)
 
     def freeze(self, relation: Relation, columns: Sequence[Column], *, place: str, suffix: str = "") -> Snapshot:
         """Write the canonical columns of `relation` under `place`."""
@@ -265,7 +280,10 @@ def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int
                 found.append((earlier, head.body["result_digest"], ref))
         earlier -= timedelta(days=1)
     if not found:
-        problem = "there is no earlier audited night to compare with"
+        problem = (
+            "this is the first audited night and the reference is a window of earlier ones. The next night is "
+            "compared with it; a file under `reference` would be compared with at once"
+        )
         return replace(gathered, reference_problem=problem)
     return replace(
         gathered,

@@ -14,6 +14,7 @@ from audit_pipeline.records import (
     Drift,
     Explanation,
     Finding,
+    Maturity,
     Outcome,
     Performance,
     Severity,
@@ -129,8 +130,8 @@ class _Night:
             memory=self._limits.memory,
         )
         self._watch.outcome(Outcome.PASS if performance.metrics else Outcome.NOT_EVALUATED)
-        # Overdue speaks of labels that are not there; once they are, the statement must not depend on today.
-        return replace(performance, overdue=performance.overdue and performance.labelled == 0)
+        # Overdue speaks of labels that are not there; once all are, the statement must not depend on today.
+        return replace(performance, overdue=performance.overdue and performance.maturity is not Maturity.FINAL)
 
     def report(self, drift: Drift | None, performance: Performance | None) -> tuple[Drift | None, Performance | None]:
         """Let Evidently compute and draw its own; its numbers stand beside ours under its name."""

@@ -163,8 +163,9 @@ def _explanation() -> Explanation:
 def _decision(verdict: Outcome, psi: float | None) -> Decision:
     reason = "PSI of age is over its limit, from 297 values."
     found = Finding(Stage.DRIFT, "psi", "age", Severity.WARNING, verdict, True, psi, 0.1, 297, reason, "moved")
+    shown = replace(found, name="ks", severity=Severity.INFO, outcome=Outcome.FAIL, counts=False, conclusion=None)
     limits = (AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),)
-    return Decision(verdict, f"{verdict}, 1 in drift", (found,), limits)
+    return Decision(verdict, f"{verdict}, 1 finding in drift", (found, shown), limits)
 
 
 @contextmanager

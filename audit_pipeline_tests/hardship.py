@@ -18,10 +18,11 @@ STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "
 
 
 def in_child(work: Work) -> int:
-    """Run `work` in a process of its own; return its pid."""
+    """Run `work` in a process of its own, for a minute at most; return its pid."""
     pid = os.fork()
     if pid:
         return pid
+    signal.alarm(60)  # should the test fail before it ends the child
     code = 1
     try:
         work()

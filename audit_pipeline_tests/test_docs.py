@@ -86,6 +86,13 @@ def test_a_page_names_commands_and_options_that_exist(page: Path) -> None:
     assert not [fault for call in calls for fault in call_faults(call)]
 
 
+def test_every_command_ends_with_a_line_one_can_paste() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^\$ (.*)$", page, re.MULTILINE)
+    assert len(examples) == len(dict(leaves(typer.main.get_command(app), "")))
+    assert all(example.startswith("audit-pipeline ") and not call_faults(example) for example in examples)
+
+
 def test_a_wrong_command_in_a_page_is_found() -> None:
     text = (
         "```console\n$ audit-pipeline --project p rnu\n```\n`audit-pipeline run --nihgt x` `audit-pipeline run --force`"

@@ -42,7 +42,7 @@ def leaves(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _command(name: str, command: Any) -> list[str]:
     """Describe one command: what it does, how it is called, its parameters, one line to paste."""
-    text, _, example = inspect.cleandoc(command.help).partition("Example: ")
+    text, _, example = f"{inspect.cleandoc(command.help)}\n{command.epilog or ''}".partition("Example: ")
     arguments = [_word(p) if p.required else f"[{_word(p)}]" for p in command.params if not is_option(p)]
     options = ["[OPTIONS]"] if any(is_option(p) for p in command.params) else []
     usage = " ".join([PROGRAM, name, *options, *arguments])
@@ -96,7 +96,8 @@ def _exit_codes() -> list[str]:
     words = {int(number): text for _, number, text in EXIT_CODE.findall(inspect.getsource(errors.ExitCode))}
     rows = []
     for member in errors.ExitCode:
-        ends = [kind.__name__ for kind in _tree(errors.AuditError) if kind.exit_code is member]
+        tree = [kind for kind in _tree(errors.AuditError) if kind.__module__ == errors.__name__]
+        ends = [kind.__name__ for kind in tree if kind.exit_code is member]
         rows.append((code(int(member)), member.name, words[int(member)], ", ".join(map(code, ends))))
     note = (
         "Of `run`: when several apply, 1 comes before 3, and 3 before 4. An interrupted command (Ctrl-C) ends with "

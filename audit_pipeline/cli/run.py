@@ -55,11 +55,14 @@ def run_project(
     Raises:
         ConfigError: the nights asked for are before the project's first.
         SourceError: no model has a log of any night.
+        KeyMissingError: a model has direct identifiers and the pseudonym key is not there.
     """
     from audit_pipeline.due import due_nights
+    from audit_pipeline.gather import require_keys
 
     project = own.project
     _require_nights(own, last)
+    require_keys(project)
     Store(project.layout).sweep_if_alone()
     due = due_nights(project, models=models, first=first, last=last, force=force, now=datetime.now(UTC))
     outcome: dict[str, Any] = {"due": len(due), "audited": [], "crashed": [], "undelivered": []}
@@ -135,30 +138,36 @@ def _line(store: Store, entry: Any, run_id: str) -> dict[str, Any]:
 
 
 def _deliver(own: Context, outcome: dict[str, Any]) -> None:
-    """Publish and alert; what could not be delivered is said, and the evidence stays."""
+    """Alert and publish, the alerts with it; what could not be delivered is said, and the evidence stays."""
     from audit_pipeline.fleet import publish_store, send_alerts
 
     if not own.layout.audit.exists():
         return
-    try:
-        publish_store(own.project)
-    except PublishError as problem:
-        outcome["undelivered"].append(str(problem))
     runs = {line["run_id"] for line in outcome["audited"]}
     for delivery in send_alerts(own.project, runs=runs):
         if not delivery.delivered:
             text = f"Alert for {delivery.owner} by channel {delivery.channel} was not delivered: {delivery.reason}"
             outcome["undelivered"].append(text)
+    try:
+        publish_store(own.project)
+    except PublishError as problem:
+        outcome["undelivered"].append(str(problem))
 
 
 def exit_code(outcome: dict[str, Any]) -> ExitCode:
-    """Return the exit code of a run; a failed verdict comes before everything else."""
+    """Return the exit code of a run.
+
+    What was not delivered comes first: its alert is about a verdict that is FAIL or NOT_EVALUATED anyway, and nobody
+    was told.
+    """
+    if outcome["undelivered"]:
+        return ExitCode.NOT_DELIVERED
     verdicts = {line["verdict"] for line in outcome["audited"]}
     if "FAIL" in verdicts:
         return ExitCode.FAILED
     if outcome["crashed"] or "NOT_EVALUATED" in verdicts:
         return ExitCode.NOT_EVALUATED
-    return ExitCode.NOT_DELIVERED if outcome["undelivered"] else ExitCode.PASSED
+    return ExitCode.PASSED
 
 
 def _show(outcome: dict[str, Any]) -> None:

@@ -60,7 +60,11 @@ def _conclusion(verdict: Outcome, findings: tuple[Finding, ...]) -> str:
     words += sorted({finding.conclusion for finding in findings if finding.conclusion in ENDS})
     deciding = Counter(finding.stage for finding in findings if finding.counts and finding.outcome is verdict)
     if verdict is not Outcome.PASS:
-        words.append(" and ".join(f"{count} in {stage}" for stage, count in deciding.items()))
+        words.append(" and ".join(f"{_findings(count)} in {stage}" for stage, count in deciding.items()))
     if any(finding.conclusion == "pending" for finding in findings):
         words.append("performance pending")
     return ", ".join(words)
+
+
+def _findings(count: int) -> str:
+    return f"{count} finding{'s' if count != 1 else ''}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.findings import by_floor, not_evaluated, number, passed
-from audit_pipeline.records import AppliedLimit, Finding, Outcome, Performance, PerformanceMetric, Stage
+from audit_pipeline.records import AppliedLimit, Finding, Maturity, Outcome, Performance, PerformanceMetric, Stage
 
 
 def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Finding]:
@@ -20,6 +20,9 @@ def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Fi
     for name, floor in floors.items():
         metric = overall.get(name)
         value, n = (metric.value, metric.n) if metric else (None, 0)
+        if value is None and measured.maturity is Maturity.PROVISIONAL and not measured.overdue:
+            yield _too_few_yet(name, measured, n)
+            continue
         finding = by_floor(Stage.PERFORMANCE, name, value, floor, n=n, reason=_reason(name, metric))
         if finding.outcome is Outcome.PASS:
             held += 1
@@ -40,6 +43,12 @@ def _reason(name: str, metric: PerformanceMetric | None) -> str:
         return f"{name} was not evaluated: {why.rstrip('.')}."
     interval = "" if metric.lo is None else f" (95 % interval {number(metric.lo)} to {number(metric.hi)})"
     return f"{name} is {number(metric.value)}{interval} over {metric.n:,} labelled rows."
+
+
+def _too_few_yet(name: str, measured: Performance, n: int) -> Finding:
+    """Labels trickle in before they are due: too few for this number, which stays pending."""
+    reason = f"{name} is pending: {measured.labelled:,} of {measured.rows:,} labels came before {measured.due}."
+    return not_evaluated(Stage.PERFORMANCE, name, reason, n=n, counts=False, conclusion="pending")
 
 
 def _no_labels(measured: Performance) -> Finding:

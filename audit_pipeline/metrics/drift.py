@@ -94,12 +94,11 @@ class Method:
     types: frozenset[str]  # canonical types it is made for
     measure: Callable[[Pair], Score]
     over: str  # what its n counts: "values" (non-missing) or "rows"
-    varies: bool = False  # needs more than one value in both sides together
 
 
 METHODS: tuple[Method, ...] = (
-    Method("psi", TYPES, _psi, over="values", varies=True),
-    Method("ks", NUMERIC, _ks, over="values", varies=True),
+    Method("psi", TYPES, _psi, over="values"),
+    Method("ks", NUMERIC, _ks, over="values"),
     Method("missing_share", TYPES, _missing_share, over="rows"),
     Method("new_category_share", frozenset({"category"}), _new_category_share, over="values"),
 )
@@ -161,8 +160,6 @@ def _refusal(method: Method, pair: Pair) -> str | None:
             return f"all {side.table.rows:,} values of {name} are missing"
         if size < pair.min_rows:
             return f"{name} has {size:,} {method.over}, fewer than the {pair.min_rows:,} the policy asks for"
-    if method.varies and pair.constant:
-        return "night and reference hold one and the same value only: there is no distribution to compare"
     return None
 
 

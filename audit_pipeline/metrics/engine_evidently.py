@@ -69,6 +69,11 @@ READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
 CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own
 
 
+# Evidently adds categories in the order of a set of texts, which Python shuffles from process to process: its last
+# bits change, and the same inputs must give the same result.
+DIGITS = 9
+
+
 @dataclass(frozen=True, slots=True)
 class EvidentlyResult:
     """What Evidently computed, and where its report lies."""
@@ -258,7 +263,7 @@ class _Found:
         if metric.metric_id in self.failed:
             return None, self.failed[metric.metric_id]
         value = self.values[metric.metric_id]
-        number = float(value["mean"] if isinstance(value, dict) else value)
+        number = float(f"{value['mean'] if isinstance(value, dict) else value:.{DIGITS}g}")
         return (number, None) if math.isfinite(number) else (None, "Evidently's result is not a finite number")
 
 

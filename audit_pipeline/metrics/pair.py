@@ -69,14 +69,6 @@ class Pair:
         common = [value for value, count in self.reference.counts.items() if count >= least]
         return _with_rest(self.reference.counts, common), _with_rest(self.current.counts, common)
 
-    @cached_property
-    def constant(self) -> bool:
-        """Whether both sides hold one and the same value only, so that there is no distribution to compare."""
-        if self.kind in NUMERIC:
-            r, c = self.reference.values, self.current.values
-            return bool(r[0] == r[-1] == c[0] == c[-1])
-        return len(self.reference.counts.keys() | self.current.counts.keys()) == 1
-
 
 def _with_rest(found: dict[str, int], common: list[str]) -> Counts:
     """Return the counts of `common`, then of everything else."""

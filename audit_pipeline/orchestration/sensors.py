@@ -46,9 +46,10 @@ def _arrivals(name: str, job: str, root: Path, logs: bool) -> dg.SensorDefinitio
     def _sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         project = load_project(root)
         due = [d for d in due_nights(project, over=True, now=datetime.now(UTC)) if (d.why in LOGS) is logs]
-        known = set(json.loads(context.cursor or "[]"))
-        fresh = [d for d in due if _word(d) not in known and _settled(project, d)]
-        context.update_cursor(json.dumps([_word(d) for d in due if d in fresh or _word(d) in known]))
+        asked = set(json.loads(context.cursor or "[]"))
+        fresh = [d for d in due if _word(d) not in asked and _settled(project, d)]
+        asked.update(_word(d) for d in fresh)
+        context.update_cursor(json.dumps([word for d in due if (word := _word(d)) in asked]))
         yield from requests(fresh)
         if not fresh:
             yield dg.SkipReason(f"Nothing new; {len(due)} model-nights were requested before or are still written.")

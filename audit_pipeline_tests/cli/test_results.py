@@ -57,7 +57,7 @@ def test_json_is_all_there_is_on_stdout(call: Call, audited: Path, command: str)
 
 def test_show_has_verdict_findings_numbers_and_report(call: Call, audited: Path) -> None:
     out = call("--project", audited, "show", "risk", "2026-07-02").out
-    assert out.startswith("risk 2026-07-02: FAIL (FAIL, 1 in drift)\n")
+    assert out.startswith("risk 2026-07-02: FAIL (FAIL, 1 finding in drift)\n")
     assert "PSI of age is over its limit, from 297 values." in out
     report = Path(out.strip().splitlines()[-1].removeprefix("Report: "))
     assert report.is_file()
@@ -101,10 +101,11 @@ def test_verify_says_what_it_looked_at(call: Call, audited: Path) -> None:
     [
         (["PASS", "WARN"], [], [], ExitCode.PASSED),
         ([], [], [], ExitCode.PASSED),
-        (["PASS", "FAIL", "NOT_EVALUATED"], ["x"], ["y"], ExitCode.FAILED),
-        (["PASS", "NOT_EVALUATED"], [], ["y"], ExitCode.NOT_EVALUATED),
+        (["PASS", "FAIL", "NOT_EVALUATED"], ["x"], [], ExitCode.FAILED),
+        (["PASS", "NOT_EVALUATED"], [], [], ExitCode.NOT_EVALUATED),
         (["PASS"], ["x"], [], ExitCode.NOT_EVALUATED),
         (["PASS"], [], ["y"], ExitCode.NOT_DELIVERED),
+        (["FAIL"], [], ["y"], ExitCode.NOT_DELIVERED),  # nobody was told of it
     ],
 )
 def test_the_exit_code_of_a_run(

@@ -31,7 +31,7 @@ def test_the_verdict_follows_the_severity(severity: Severity, outcome: Outcome, 
 def test_a_failed_critical_check_says_that_the_line_stopped() -> None:
     stopped = night(validation=validation(check(CRITICAL, FAIL)), drift=None, performance=None)
     decision = decide(model(), stopped)
-    assert decision.conclusion == "FAIL, stopped, 1 in validation"
+    assert decision.conclusion == "FAIL, stopped, 1 finding in validation"
     assert finding(decision.findings, "unique(id)", "id").conclusion == "stopped"
 
 

@@ -34,7 +34,7 @@ def test_the_reason_can_be_read_without_the_code() -> None:
     decision = decide(model(), night(drift=drift(score("age", 0.31))))
     reason = finding(decision.findings, "psi", "age").reason
     assert reason == "PSI of age is 0.31 (limit 0.25), from 700 values against 5,000 of the reference."
-    assert decision.conclusion == "FAIL, 1 in drift"
+    assert decision.conclusion == "FAIL, 1 finding in drift"
 
 
 @pytest.mark.parametrize("value", [None, math.nan])

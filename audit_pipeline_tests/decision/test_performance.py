@@ -56,7 +56,7 @@ def test_labels_that_are_not_due_are_shown_and_not_counted() -> None:
 
 def test_overdue_labels_count() -> None:
     decision = decide(model(**AUC), night(performance=unlabelled(due=DUE, overdue=True)))
-    assert (decision.verdict, decision.conclusion) == (NONE, "NOT_EVALUATED, 1 in performance")
+    assert (decision.verdict, decision.conclusion) == (NONE, "NOT_EVALUATED, 1 finding in performance")
     assert finding(decision.findings, "labels").reason == "The labels were due on 2026-01-03 and have not come."
 
 

@@ -55,7 +55,7 @@ def test_every_number_that_is_not_a_pass_has_its_finding(measured: Measured) -> 
 def test_a_stage_that_brought_nothing_has_not_passed(stage: str) -> None:
     decision = decide(model(), night(**{stage: None}))
     assert decision.verdict is NONE
-    assert decision.conclusion == f"NOT_EVALUATED, 1 in {stage}"
+    assert decision.conclusion == f"NOT_EVALUATED, 1 finding in {stage}"
     assert f"The stage {stage} did not run." in {finding.reason for finding in decision.findings}
 
 
@@ -82,7 +82,7 @@ def test_what_kept_a_stage_from_running_is_told_once() -> None:
 def test_a_night_without_a_log_has_one_finding_and_says_which(outcome: Outcome, conclusion: str) -> None:
     decision = decide(model(), Measured(faults=(fault(outcome, conclusion=conclusion),)))
     assert (decision.verdict, len(decision.findings)) == (outcome, 1)
-    assert decision.conclusion == f"{outcome}, {conclusion}, 1 in snapshot"
+    assert decision.conclusion == f"{outcome}, {conclusion}, 1 finding in snapshot"
 
 
 def test_a_quiet_night_passes() -> None:

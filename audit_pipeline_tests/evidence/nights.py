@@ -345,7 +345,7 @@ def _base() -> AuditResult:
 def warn_night() -> AuditResult:
     """(1) WARN by drift, labels final, two model versions, one column that could not be compared."""
     found = (psi_finding("family_size", 0.163, 0.1, WARN), psi_finding("chronic_conditions", 0.118, 0.1, WARN))
-    decision = Decision(WARN, "WARN, 2 in drift", (*found, *summaries(), PERFORMED), LIMITS)
+    decision = Decision(WARN, "WARN, 2 findings in drift", (*found, *summaries(), PERFORMED), LIMITS)
     return replace(_base(), decision=decision, versions_seen=(("1.4.0", 700), ("1.4.1", 27)))
 
 
@@ -370,7 +370,7 @@ def fail_night() -> AuditResult:
     )
     decision = Decision(
         FAIL,
-        "FAIL, 2 in drift, performance pending",
+        "FAIL, 2 findings in drift, performance pending",
         (*found, *summaries("19 of 24 drift scores are below their limits."), WAITING),
         LIMITS,
     )
@@ -426,7 +426,7 @@ def stopped_night() -> AuditResult:
         )
         for c in bad
     )
-    decision = Decision(FAIL, "FAIL, stopped, 2 in validation", (*found, *summaries()[:3]), LIMITS)
+    decision = Decision(FAIL, "FAIL, stopped, 2 findings in validation", (*found, *summaries()[:3]), LIMITS)
     return replace(
         _base(), validation=validation(*bad), drift=None, performance=None, explanation=None, decision=decision
     )
@@ -439,7 +439,7 @@ def missing_night() -> AuditResult:
         "Deliver it and run this night again; it is audited as soon as it is there."
     )
     fault = finding(Stage.SNAPSHOT, "prediction_log", NONE, reason, n=None, conclusion="missing night")
-    decision = Decision(NONE, "NOT_EVALUATED, missing night, 1 in snapshot", (fault,), LIMITS)
+    decision = Decision(NONE, "NOT_EVALUATED, missing night, 1 finding in snapshot", (fault,), LIMITS)
     return replace(
         _base(),
         snapshot=None,

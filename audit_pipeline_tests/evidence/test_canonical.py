@@ -125,11 +125,6 @@ def test_what_is_read_again_gives_the_same_bytes(value: Any) -> None:
     assert read_json(data) == value
 
 
-@given(JSON, JSON)
-def test_different_content_has_different_bytes(one: Any, other: Any) -> None:
-    assert (canonical(one) == canonical(other)) == (json.loads(json.dumps(one)) == json.loads(json.dumps(other)))
-
-
 @pytest.mark.parametrize("text", [b"NaN", b"[Infinity]", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError):

@@ -114,6 +114,7 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
             signal.pause()
 
     pid = in_child(hold)
+    os.close(go)  # so that a child that died early is seen as the end of the pipe
     assert os.read(ready, 1) == b"!"
     with locked(tmp_path / "lock", wait=False) as taken:
         assert not taken

@@ -109,6 +109,20 @@ def test_a_result_that_comes_back_is_a_new_record_on_the_files_rendered_then(sto
     assert verify(store).ok
 
 
+def test_what_a_dead_run_rendered_does_not_become_evidence_of_the_next(store: Store) -> None:
+    """It need not be swept first: another run may be at work all night."""
+    first = commit(store, psi=0.1)
+    place = Path(first.artifacts[0].path).parent
+    (store.root / "log" / "entries.jsonl").unlink()  # its run died just before the entry
+    (store.root / place / "half").write_text("of a page")
+    again = commit(store, psi=0.1, page="rendered anew")
+    assert again.artifacts != first.artifacts
+    assert "rendered anew" in (store.root / place / "report.html").read_text()
+    assert not (store.root / place / "half").exists()
+    [aside] = [p for p in store.layout.quarantine.iterdir() if p.is_dir()]
+    assert {p.name for p in aside.iterdir()} == {"report.html", "evidently.json", "half"}
+
+
 def test_a_night_without_data_is_evidence_too(store: Store) -> None:
     with session(store, "churn", NIGHT) as rendered:
         commit_result(store, without_data(make_result(store)), rendered)
@@ -137,7 +151,8 @@ def test_one_writer_per_model_night(store: Store) -> None:
             signal.pause()
 
     pid = in_child(hold)
-    os.read(ready, 1)
+    os.close(go)  # so that a child that died early is seen as the end of the pipe
+    assert os.read(ready, 1) == b"!"
     waiting = in_child(lambda: commit(store))
     with store.model_night("churn", nights(2)[1]), store.model_night("spend", NIGHT):
         pass  # other nights and models are free
@@ -224,7 +239,8 @@ def test_nobody_sweeps_while_a_session_is_open(store: Store) -> None:
             commit_result(store, result, rendered)
 
     pid = in_child(audit)
-    os.read(ready, 1)
+    os.close(go)
+    assert os.read(ready, 1) == b"!"
     before = files(store)
     assert before
     assert store.sweep_if_alone() == 0

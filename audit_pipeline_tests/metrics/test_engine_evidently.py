@@ -102,7 +102,7 @@ def test_psi_is_evidently_s_own_statistic(report: Any) -> None:
     for column, kind in [("age", "num"), ("visits", "num"), ("ward", "cat"), ("score", "num")]:
         r, c = (pd.Series(x[column]).replace([math.inf, -math.inf], np.nan).dropna() for x in (before, now))
         own = psi_stat_test.func(r, c, ColumnType(kind), 0.1)[0]
-        assert scores[column].value == pytest.approx(own, rel=1e-12), column
+        assert scores[column].value == float(f"{own:.9g}"), column  # the last bits differ between processes
         assert (scores[column].method, scores[column].engine) == ("evidently:psi", "evidently")
         assert (scores[column].n, scores[column].n_reference) == (len(c), len(r))
     assert found.native

@@ -20,7 +20,7 @@ FAILED = Alarm(
     "churn",
     "2026-07-01",
     Outcome.FAIL,
-    "FAIL, 2 in drift",
+    "FAIL, 2 findings in drift",
     ("PSI of age is 0.31 (limit 0.25).", "PSI of income is 3.1 (limit 0.25)."),
 )
 MISSING = Alarm("spend", "2026-07-02", Outcome.NOT_EVALUATED, "NOT_EVALUATED, missing night", ("No log.",))
@@ -32,7 +32,7 @@ def test_a_message_names_verdicts_reasons_and_the_next_step() -> None:
     assert message.body == (
         "For The team:\n"
         "\n"
-        "FAIL churn 2026-07-01 (FAIL, 2 in drift)\n"
+        "FAIL churn 2026-07-01 (FAIL, 2 findings in drift)\n"
         "  - PSI of age is 0.31 (limit 0.25).\n"
         "  - PSI of income is 3.1 (limit 0.25).\n"
         "  audit-pipeline show churn 2026-07-01\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -352,6 +353,24 @@ def test_a_publisher_killed_at_any_step_leaves_the_old_file_or_the_new_one() -> 
         assert len(content(bring(store))["record"]) == 2  # and what the dead left stops nobody
         assert {p.name for p in store.root.glob("*audit.duckdb*")} == {"audit.duckdb"}
         assert {p.name for p in build_file(store).parent.iterdir()} == {"build.duckdb", "seal.json"}
+
+
+COMMITTED_THEN_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from audit_pipeline_tests.builders import make_store
+from audit_pipeline_tests.publish.test_publish import bring
+bring(make_store(Path(sys.argv[1])), also=lambda connection: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_rows_that_a_dead_publisher_had_committed_do_not_come_twice(filled: Store) -> None:
+    """They stand in DuckDB's own log beside the build file, whose bytes are still those that were sealed."""
+    commit(filled, night=WEDNESDAY)
+    run = subprocess.run([sys.executable, "-c", COMMITTED_THEN_KILLED, str(filled.root.parent)], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert build_file(filled).with_name("build.duckdb.wal").stat().st_size > 0
+    assert content(bring(filled)) == content(bring(filled, anew=True))
 
 
 # --- readers and disks --------------------------------------------------------------------------------------------

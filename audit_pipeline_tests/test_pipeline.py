@@ -1,0 +1,139 @@
+"""One model-night without Dagster gives what it gives with it; what crashes leaves no evidence and says so."""
+
+import json
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from audit_pipeline.config import Project, load_project
+from audit_pipeline.due import due_nights
+from audit_pipeline.errors import ConfigError, KeyMissingError
+from audit_pipeline.evidence import Store
+from audit_pipeline.evidence.verify import verify
+from audit_pipeline.fleet import publish_store
+from audit_pipeline.pipeline import audit_model_night
+from audit_pipeline.publish import published
+from audit_pipeline.records import Outcome, RunContext, Stage
+from audit_pipeline_tests.small_project import MODELS, NIGHTS, PERSON, write_log
+
+RUN = RunContext("a run without Dagster", datetime(2026, 3, 9, tzinfo=UTC))
+N1, N2, N3, N4, N5 = NIGHTS
+DATA = Path(__file__).parents[1] / "data"
+
+
+def digests(project: Project) -> dict[tuple[str, str], str]:
+    heads = Store(project.layout).heads()
+    return {key: entry.body["result_digest"] for key, entry in heads.items()}
+
+
+def test_with_dagster_and_without_the_results_are_equal(fresh: Project, audited: Path) -> None:
+    for night in NIGHTS[:2]:
+        for model in MODELS:
+            audit_model_night(fresh, model, night, run=RUN, newest=N2)
+    assert len(digests(fresh)) == 4
+    assert digests(fresh) == digests(load_project(audited))
+
+
+def test_the_same_night_again_is_no_new_record(two_nights: Project) -> None:
+    before = (two_nights.layout.audit / "log" / "entries.jsonl").read_bytes()
+    again = audit_model_night(two_nights, "churn", N2, run=RUN, newest=N2)
+    assert not again.committed.new
+    assert (two_nights.layout.audit / "log" / "entries.jsonl").read_bytes() == before
+    assert verify(Store(two_nights.layout)).problems == ()
+
+
+def test_stages_are_told_in_order_and_stand_in_the_record(fresh: Project) -> None:
+    heard: list[Stage] = []
+    audited = audit_model_night(fresh, "spend", N1, run=RUN, on_stage=heard.append)
+    assert heard == [Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE, Stage.AUDIT]
+    assert [trace.stage for trace in audited.trace.stages] == list(Stage)
+    [unrun] = [t for t in audited.trace.stages if t.stage is Stage.EXPLANATION]
+    assert unrun.outcome is None  # spend has no artefact: it did not run, which is no pass
+
+
+@pytest.mark.parametrize("columns", [{"score": None}, {"request": "the same for all"}])
+def test_data_that_breaks_a_critical_rule_ends_the_line_there(two_nights: Project, columns: dict[str, str]) -> None:
+    write_log(two_nights.root, "churn", N3, **columns)
+    result = audit_model_night(two_nights, "churn", N3, run=RUN).result
+    assert result.decision.verdict is Outcome.FAIL
+    assert "stopped" in result.decision.conclusion
+    assert result.drift is None
+    assert result.performance is None
+    assert result.explanation is None
+
+
+def test_a_night_that_was_stopped_is_no_reference_for_those_after_it(two_nights: Project) -> None:
+    write_log(two_nights.root, "spend", N3, forecast=None)
+    assert audit_model_night(two_nights, "spend", N3, run=RUN).result.decision.verdict is Outcome.FAIL
+    write_log(two_nights.root, "spend", N4)
+    after = audit_model_night(two_nights, "spend", N4, run=RUN).result
+    assert [night for night, _ in after.look_back] == [N2, N1]
+
+
+def test_the_first_night_of_a_window_is_the_reference_of_the_second(audited: Path) -> None:
+    project = load_project(audited)
+    store = Store(project.layout)
+    heads = store.heads()
+    first, second = heads["spend", "2026-03-01"], heads["spend", "2026-03-02"]
+    result = store.read_record("spend", "2026-03-02", second.digest)["result"]
+    assert result["look_back"] == [["2026-03-01", first.body["result_digest"]]]
+    assert result["drift"]["scores"]
+
+
+def test_a_night_that_did_not_come_is_a_record_that_says_so(two_nights: Project) -> None:
+    result = audit_model_night(two_nights, "spend", N3, run=RUN).result
+    assert (result.decision.verdict, result.snapshot) == (Outcome.NOT_EVALUATED, None)
+    assert result.decision.conclusion.startswith("NOT_EVALUATED, missing night")
+
+
+def test_what_crashes_leaves_no_record_and_an_end_in_lineage(two_nights: Project) -> None:
+    write_log(two_nights.root, "churn", N3)
+    (two_nights.root / "audit" / "keys" / "pseudonym.key").unlink()
+    before = digests(two_nights)
+    with pytest.raises(KeyMissingError):
+        audit_model_night(two_nights, "churn", N3, run=RUN)
+    assert digests(two_nights) == before
+    publish_store(two_nights)
+    with published(two_nights.layout) as connection:
+        sql = "SELECT stage, state FROM lineage.run WHERE model_id = 'churn' AND night = ?"
+        states = dict(connection.execute(sql, [N3]).fetchall())
+    assert states == {stage.value: "FAIL" if stage is Stage.SNAPSHOT else "ABORT" for stage in Stage}
+
+
+def test_an_unknown_model_is_refused_before_anything_is_written(fresh: Project) -> None:
+    with pytest.raises(ConfigError, match="no model 'chrun'"):
+        audit_model_night(fresh, "chrun", N1, run=RUN)
+    assert not (fresh.layout.audit / "log").exists()
+
+
+def test_no_person_stands_in_a_record_or_a_page(audited: Path) -> None:
+    kept = [p for p in (audited / "audit").rglob("*") if p.is_file() and p.suffix in (".json", ".html", ".jsonl")]
+    assert len(kept) > 8
+    assert [p for p in kept if PERSON.encode() in p.read_bytes()] == []
+
+
+@pytest.mark.acceptance
+def test_three_models_of_the_demo_on_three_nights_are_equal_with_dagster_and_without(tmp_path: Path) -> None:
+    from audit_pipeline.demo.build import build_inputs
+    from audit_pipeline.orchestration.instance import instance_of
+    from audit_pipeline.orchestration.run import run_due
+
+    ways = []
+    for name in ("with", "without"):
+        root = tmp_path / name
+        shutil.copytree(DATA, root, ignore=shutil.ignore_patterns("audit", "input"))
+        ways.append(root)
+    build_inputs(ways[0])
+    shutil.copytree(ways[0] / "input", ways[1] / "input")
+    shutil.copytree(ways[0] / "audit", ways[1] / "audit")
+    through, plain = (load_project(root) for root in ways)
+    due = due_nights(through, last=date(2026, 1, 3), now=datetime.now(UTC))
+    assert len(due) == 9
+    with instance_of(through) as instance:
+        assert [done.crashed for done in run_due(through, instance, due)] == [{}, {}, {}]
+    for item in due:
+        audit_model_night(plain, item.model_id, item.night, run=RUN, newest=date(2026, 1, 10))
+    assert len(digests(plain)) == 9
+    assert json.dumps(sorted(digests(plain).items())) == json.dumps(sorted(digests(through).items()))
