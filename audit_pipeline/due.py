@@ -22,6 +22,7 @@ from audit_pipeline.errors import ConfigError, Fault, SourceError
 from audit_pipeline.evidence.canonical import canonical, sha256
 
 ABSENT, OVERDUE, PENDING, NONE = "absent", "overdue", "pending", "none"
+NEVER = date.max.isoformat()
 DAY = timedelta(days=1)
 State = dict[str, str]  # "log" and "labels" as they are now
 
@@ -201,6 +202,8 @@ def _due(
                 yield Due(model.model_id, night, fingerprint(now), "state lost" if audited else _new(now))
             elif note is not None and note["state"] != now:
                 yield Due(model.model_id, night, fingerprint(now), _why(note["state"], now))
+            elif note is not None and newest is not None and (note["waits"] or NEVER) <= newest.isoformat():
+                yield Due(model.model_id, night, fingerprint(now | {"labels": OVERDUE}), "labels overdue")
             elif force:
                 yield Due(model.model_id, night, fingerprint(now), "forced")
 
@@ -218,11 +221,23 @@ def _why(then: State, now: State) -> str:
     return "labels came" if then["labels"] in (PENDING, OVERDUE) else "labels changed"
 
 
-def remember(project: Project, model_id: str, night: date, *, state: State, record: str) -> None:
-    """Note what a record was made from, so that the same work is not done twice; disposable, not evidence."""
+def remember(
+    project: Project, model_id: str, night: date, *, state: State, record: str, waits: date | None = None
+) -> None:
+    """Note what a record was made from, so that the same work is not done twice; disposable, not evidence.
+
+    Args:
+        project: the project.
+        model_id: the model.
+        night: the night.
+        state: its log and labels as they were before the audit.
+        record: the record that came of it.
+        waits: night from which the record is due again even so: some labels came, and the rest is overdue then.
+    """
     path = _file(project, model_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"night": night.isoformat(), "state": state, "record": record}).encode() + b"\n"
+    note = {"night": night.isoformat(), "state": state, "record": record, "waits": waits.isoformat() if waits else None}
+    line = json.dumps(note).encode() + b"\n"
     handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
     try:
         os.write(handle, line)  # one call: lines of several processes do not mix
@@ -244,7 +259,8 @@ def _notes(path: Path) -> dict[str, dict[str, Any]]:
     for line in lines:
         try:
             note = json.loads(line)
-            notes[note["night"]] = {"state": dict(note["state"]), "record": str(note["record"])}
+            waits = str(note["waits"]) if note.get("waits") else None
+            notes[note["night"]] = {"state": dict(note["state"]), "record": str(note["record"]), "waits": waits}
         except (ValueError, TypeError, KeyError):
             continue
     return notes

@@ -21,7 +21,7 @@ from audit_pipeline.evidence.files import locked
 from audit_pipeline.notify import Alarm, compose, send
 from audit_pipeline.pipeline import Audited, audit_model_night
 from audit_pipeline.publish import publish
-from audit_pipeline.records import Outcome, RunContext, Stage
+from audit_pipeline.records import Maturity, Outcome, RunContext, Stage
 
 ALARMING = (Outcome.FAIL.value, Outcome.NOT_EVALUATED.value)
 # An alert that was not delivered is tried again after each of these, then given up; each try stands in the log.
@@ -45,7 +45,10 @@ def audit(
     newest = max(newest_night(project, run.created) or night, night)
     state = state_of(project, project.model(model_id).config, night, newest)  # before: what changes later is due again
     audited = audit_model_night(project, model_id, night, run=run, newest=newest, on_stage=on_stage)
-    remember(project, model_id, night, state=state, record=audited.committed.record)
+    measured = audited.result.performance
+    early = measured is not None and measured.maturity is Maturity.PROVISIONAL and not measured.overdue
+    waits = measured.due if measured is not None and early else None
+    remember(project, model_id, night, state=state, record=audited.committed.record, waits=waits)
     return audited
 
 

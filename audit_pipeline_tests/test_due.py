@@ -67,6 +67,19 @@ def test_labels_are_due_when_they_come_and_when_they_do_not(fresh: Project) -> N
     assert due(fresh) == ["01 churn: labels came"]
 
 
+def test_labels_that_came_in_part_are_due_again_when_the_rest_is_overdue(fresh: Project) -> None:
+    write_labels(fresh.root, N1)
+    settle(fresh)
+    now = state_of(fresh, fresh.model("churn").config, N1, N2)
+    remember(fresh, "churn", N1, state=now, record="r", waits=N3)
+    assert due(fresh) == []
+    for model in ("churn", "spend"):
+        write_log(fresh.root, model, N3)
+    assert "01 churn: labels overdue" in due(fresh)
+    settle(fresh)  # its record now says so
+    assert due(fresh) == []
+
+
 def test_a_night_that_did_not_come_is_due_once_it_should_be_complete(fresh: Project) -> None:
     settle(fresh)
     write_log(fresh.root, "churn", N3)  # the third night came for one model only

@@ -80,7 +80,7 @@ def test_a_stage_that_did_not_run_says_so_and_has_not_passed(audited: Path) -> N
         materialized, checks = shown(instance, first.run_id), checked(instance, first.run_id)
     # spend's first night has nothing to be compared with, and no artefact to be explained
     assert materialized["spend", "drift"].metadata["outcome"].value == "NOT_EVALUATED"
-    assert "no earlier audited night" in materialized["spend", "drift"].metadata["problem"].value
+    assert "Drift was not measured" in materialized["spend", "drift"].metadata["problem"].value
     assert materialized["spend", "explanation"].metadata["outcome"].value == "NOT_EVALUATED (not run)"
     assert not checks["spend", "verdict"].passed
     assert checks["spend", "verdict"].severity is dg.AssetCheckSeverity.ERROR

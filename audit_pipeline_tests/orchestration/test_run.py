@@ -65,6 +65,7 @@ def test_a_backfill_goes_in_order_of_date_and_tells_its_stages(spend: Project) -
     assert [night for _, night, stage in heard if stage is Stage.SNAPSHOT] == list(NIGHTS)
 
 
+@pytest.mark.acceptance
 def test_two_processes_at_once_leave_one_record_per_model_night(short: Project) -> None:
     command = [sys.executable, "-m", "audit_pipeline_tests.orchestration.runner", str(short.root)]
     started = [subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE) for _ in range(2)]
