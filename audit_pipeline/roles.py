@@ -54,11 +54,12 @@ def guess_columns(relation: Relation, roles: dict[str, str]) -> tuple[Guess, ...
         if column not in relation.columns:
             raise ColumnMissingError(column, log=relation.name, available=relation.columns)
     seen = look(relation)
-    given = {column: role for role, column in roles.items()}
-    taken = set(roles)
+    given = {column: (role, "as you said") for role, column in roles.items()}
+    given = _only(seen, set(roles)) | given
+    taken = {role for role, _ in given.values()}
     guesses = []
     for item in seen:
-        role, why = (given[item.name], "as you said") if item.name in given else _role(item, taken)
+        role, why = given[item.name] if item.name in given else _role(item, taken)
         taken |= {role} - {"feature"}
         privacy, reason = _privacy(item, role)
         guesses.append(Guess(Column(item.name, item.type, role, privacy), f"{why}; {reason}"))
@@ -66,6 +67,25 @@ def guess_columns(relation: Relation, roles: dict[str, str]) -> tuple[Guess, ...
     if faults:
         raise ConfigError(faults)
     return tuple(guesses)
+
+
+def _only(seen: list[Look], known: set[str]) -> dict[str, tuple[str, str]]:
+    """Return by column the roles that no name tells and that only one column can have by its values."""
+    found: dict[str, tuple[str, str]] = {}
+    if "row_id" not in known and not any(item.unique and _named(item, "row_id") for item in seen):
+        unique = [item.name for item in seen if item.unique and item.type in ("category", "integer")]
+        if len(unique) == 1:
+            found[unique[0]] = ("row_id", "the only column that is unique")
+    outputs = ("score", "prediction")
+    told = any(_named(item, role) and item.numeric for item in seen for role in outputs)
+    shares = [item.name for item in seen if item.share_like and item.type == "number"]
+    if not known & set(outputs) and not told and len(shares) == 1:
+        found[shares[0]] = ("score", "REVIEW role: the only number between 0 and 1")
+    return found
+
+
+def _named(item: Look, role: str) -> bool:
+    return re.fullmatch(ROLE_NAMES[role], item.name.lower()) is not None
 
 
 def _role(item: Look, taken: set[str]) -> tuple[str, str]:
@@ -78,8 +98,8 @@ def _role(item: Look, taken: set[str]) -> tuple[str, str]:
         "time": item.type in ("timestamp", "date"),
         "model_version": item.distinct <= 20,
     }
-    for role, pattern in ROLE_NAMES.items():
-        if role not in taken and allowed[role] and re.fullmatch(pattern, item.name.lower()):
+    for role in ROLE_NAMES:
+        if role not in taken and allowed[role] and _named(item, role):
             return role, f"named like a {role}"
     return "feature", "no role by its name"
 

@@ -184,10 +184,20 @@ def told(tmp_path: Path, data: pd.DataFrame, roles: dict[str, str] | None = None
 
 
 def test_names_that_tell_nothing_are_asked_for_together(tmp_path: Path) -> None:
-    row_id, score = told(tmp_path, frame().drop(columns="Kunden-Nr."))
-    assert row_id.endswith("which column is unique per prediction. Name it with --row-id: vorgang")
-    assert "--score (probability: wahrscheinlichkeit)" in score
-    assert "--prediction (number: alter, betrag, wahrscheinlichkeit)" in score
+    data = frame().drop(columns="Kunden-Nr.")
+    data["beleg"], data["anteil"] = data["vorgang"] + "-b", data["wahrscheinlichkeit"] / 2
+    row_id, score = told(tmp_path, data)
+    assert row_id.endswith("which column is unique per prediction. Name it with --row-id: vorgang, beleg")
+    assert "--score (probability: wahrscheinlichkeit, anteil)" in score
+    assert "--prediction (number: alter, betrag, wahrscheinlichkeit, anteil)" in score
+
+
+def test_what_only_one_column_can_be_is_proposed_for_review(tmp_path: Path) -> None:
+    log = write(tmp_path, "log-2026-11-20.csv", frame().drop(columns="Kunden-Nr."))
+    roles = {g.column.role: (g.column.name, g.why) for g in starter.start_from(tmp_path / "p", log).guesses}
+    assert roles["row_id"][0] == "vorgang"
+    assert roles["score"][0] == "wahrscheinlichkeit"
+    assert "REVIEW role" in roles["score"][1]
 
 
 def test_without_a_unique_column_there_is_no_project(tmp_path: Path) -> None:

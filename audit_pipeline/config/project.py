@@ -83,7 +83,9 @@ class ProjectConfig(Ruled):
     description: str = Field(default="", description="what these models are for")
     time_zone: str = Field(default="UTC", description="IANA name, e.g. Europe/Berlin; a night is a calendar day in it")
     nights: Nights
-    seed: int = Field(default=20260101, description="every random choice derives from it and is recorded")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=20260101, description="every random choice derives from it and is recorded"
+    )
     owners: dict[Name, Owner] = Field(min_length=1)
     channels: dict[Name, Channel] = Field(default_factory=dict)
     keys: Keys = Field(default_factory=Keys)

@@ -49,7 +49,7 @@ def _record(key: Row, record: Row, log_index: int) -> Row:
             "verdict": result["decision"]["verdict"],
             "conclusion": result["decision"]["conclusion"],
             "rows": result["snapshot"]["rows"] if result["snapshot"] else None,
-            "maturity": performance.get("maturity"),
+            "maturity": performance.get("maturity") if performance.get("due") else None,
             "labels_due": performance.get("due"),
             "labelled": performance.get("labelled"),
             "started": naive(execution["started"]),

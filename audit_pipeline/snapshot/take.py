@@ -24,6 +24,7 @@ import duckdb
 from audit_pipeline.errors import (
     ColumnMissingError,
     ColumnTypeError,
+    EvidenceError,
     NightEmptyError,
     SourceError,
     UnreadableError,
@@ -68,6 +69,7 @@ def take(
         KeyMissingError: a pseudonym is due and there is no key.
         NightEmptyError: the log has no rows (SourceError for a source without a night).
         UnreadableError: the source is damaged where opening it did not look.
+        EvidenceError: the store holds another file under this file's digest: it was tampered with.
         SourceError: the source's database is locked, or the work does not fit into `memory`.
     """
     missing = [column.name for column in columns if column.name not in relation.columns]
@@ -198,6 +200,9 @@ def _empty(relation: Relation, place: str) -> SourceError:
 def _keep(file: Path, target: Path, store: Path) -> Path:
     """Move a finished file to its content address, safe against a crash; a file already there is kept."""
     if target.exists():
+        if file_digest(target) != file_digest(file):
+            where = target.relative_to(store).as_posix()
+            raise EvidenceError(f"{where} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
         return target
     with file.open("rb+") as stream:
         os.fsync(stream.fileno())
