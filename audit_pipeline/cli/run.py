@@ -1,6 +1,6 @@
 """`run`: audit the model-nights that are due, through Dagster, with progress."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +9,8 @@ from audit_pipeline.cli.console import error, note, print_json, table, verdict
 from audit_pipeline.cli.context import DAY, Context, Json
 from audit_pipeline.errors import ConfigError, ExitCode, Fault, PublishError, SourceError
 from audit_pipeline.evidence import Store
+
+RETRY = timedelta(days=1)  # alerts that were not delivered are tried again for so long
 
 
 def register(app: typer.Typer) -> None:
@@ -144,7 +146,7 @@ def _deliver(own: Context, outcome: dict[str, Any]) -> None:
     if not own.layout.audit.exists():
         return
     runs = {line["run_id"] for line in outcome["audited"]}
-    for delivery in send_alerts(own.project, runs=runs):
+    for delivery in send_alerts(own.project, runs=runs, since=datetime.now(UTC) - RETRY):
         if not delivery.delivered:
             text = f"Alert for {delivery.owner} by channel {delivery.channel} was not delivered: {delivery.reason}"
             outcome["undelivered"].append(text)
