@@ -47,7 +47,7 @@ $(VENV)/bin/python:
 
 # Bytecode is compiled once here: without it every process pays twice for its imports.
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "Installing into $(VENV) (about 900 MB of packages; a few minutes) ..."
+	@echo "Installing into $(VENV) (1.7 GB; a few minutes) ..."
 	$(PIP) install --quiet --editable . --constraint constraints.txt
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib audit_pipeline || true
 	touch $@

@@ -1,5 +1,8 @@
 """What every command needs: the project, loaded when first asked for, and its published database."""
 
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,6 +21,17 @@ DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}  # how a night is given
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def program() -> str:
+    """Return the program as the user can type it again: it may not be on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m audit_pipeline"
+    found = shutil.which(called.name)
+    if found and Path(found).resolve() == called.resolve():
+        return called.name
+    return min(os.path.relpath(called), str(called), key=len)
+
+
 class Context:
     """Global options of one call."""
 
@@ -33,6 +47,11 @@ class Context:
             ConfigError: with every fault of its files.
         """
         return load_project(self.root)
+
+    @property
+    def shown(self) -> str:
+        """The project folder as the user would type it."""
+        return os.path.relpath(self.root)
 
     @property
     def layout(self) -> Layout:

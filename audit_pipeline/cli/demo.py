@@ -1,12 +1,11 @@
 """`demo`: build the replay's inputs, audit its nights, hold the verdicts against the injected incidents."""
 
-import os
 from typing import Any
 
 import typer
 
 from audit_pipeline.cli.console import error, note, out, print_json, table, verdict
-from audit_pipeline.cli.context import Context, Json
+from audit_pipeline.cli.context import Context, Json, program
 from audit_pipeline.errors import ExitCode
 
 
@@ -98,9 +97,4 @@ def _next(own: Context, lines: list[dict[str, Any]]) -> None:
         "lineage graph -o lineage.html",
         "ui",
     ):
-        out.print(f"  audit-pipeline --project {_short(own)} {command}")
-
-
-def _short(own: Context) -> str:
-    """Return the project folder as the user would type it."""
-    return os.path.relpath(own.root)
+        out.print(f"  {program()} --project {own.shown} {command}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit_pipeline.cli.console import note, out, print_json, table
-from audit_pipeline.cli.context import DAY, Json
+from audit_pipeline.cli.context import DAY, Json, program
 
 if TYPE_CHECKING:
     from audit_pipeline import starter
@@ -54,7 +54,7 @@ def init(
         starter.start(folder)
         out.print(f"Wrote {folder}/project.yaml, and an example in {folder}/models and {folder}/expectations.")
         out.print("Next: describe a model there, or let one be proposed from a log of yours:")
-        out.print(f"  audit-pipeline init {folder} --from LOG")
+        out.print(f"  {program()} init {folder} --from LOG")
         return
     given = {"row_id": row_id, "score": score, "prediction": prediction}
     roles = {role: column for role, column in given.items() if column}
@@ -77,7 +77,7 @@ def _next(folder: Path, started: "starter.Started") -> None:
     name, nights = started.model_id, started.nights
     out.print(f"\nWrote {folder}/models/{name}.yaml and {folder}/expectations/{name}.yaml.")
     out.print("Review them: types, roles and privacy classes are guesses. Then:")
-    out.print(f"  audit-pipeline --project {folder} run")
+    out.print(f"  {program()} --project {folder} run")
     out.print(
         f"\n{len(nights)} night{'s' if len(nights) > 1 else ''} found. A night is compared with the nights before it,"
     )

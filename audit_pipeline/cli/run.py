@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from audit_pipeline.cli.console import error, note, print_json, table, verdict
-from audit_pipeline.cli.context import DAY, Context, Json
+from audit_pipeline.cli.context import DAY, Context, Json, program
 from audit_pipeline.errors import ConfigError, ExitCode, Fault, PublishError, SourceError
 from audit_pipeline.evidence import Store
 
@@ -41,7 +41,7 @@ def run(
     if as_json:
         print_json(outcome)
     else:
-        _show(outcome)
+        _show(own, outcome)
     raise typer.Exit(int(exit_code(outcome)))
 
 
@@ -172,7 +172,7 @@ def exit_code(outcome: dict[str, Any]) -> ExitCode:
     return ExitCode.PASSED
 
 
-def _show(outcome: dict[str, Any]) -> None:
+def _show(own: Context, outcome: dict[str, Any]) -> None:
     """Print the verdicts and what to look at next."""
     if not outcome["due"]:
         note("Nothing is due: every model-night is audited as its log and labels are now. (--force audits again.)")
@@ -187,7 +187,7 @@ def _show(outcome: dict[str, Any]) -> None:
     bad = [line for line in lines if line["verdict"] in ("FAIL", "NOT_EVALUATED")] or lines
     if bad:
         note(f"\nNext: open {bad[0]['report']}")
-        note(f"      audit-pipeline show {bad[0]['model_id']} {bad[0]['night']}")
+        note(f"      {program()} --project {own.shown} show {bad[0]['model_id']} {bad[0]['night']}")
 
 
 def _row(line: dict[str, Any]) -> tuple[Any, ...]:

@@ -47,7 +47,7 @@ def test_the_last_lines_say_what_to_look_at(demo: Demo) -> None:
     for line in demo.ran.out.splitlines():
         if line.strip().endswith("report.html"):
             assert Path(line.split()[-1]).stat().st_size > 10_000
-    assert "audit-pipeline" in demo.ran.out.rsplit("Next:", 1)[1]
+    assert "--project" in demo.ran.out.rsplit("Next:", 1)[1]
 
 
 def test_a_reader_never_met_a_lock(demo: Demo) -> None:
