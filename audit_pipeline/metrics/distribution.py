@@ -105,7 +105,13 @@ def _format(edges: Floats, kind: str) -> Callable[[float], str]:
         return lambda x: f"{x:.0f}"
     apart = edges[1:] if _is_point(edges[:1], edges[1:]) else edges
     digits = next((d for d in range(3, 17) if len({f"{x:.{d}g}" for x in apart}) == apart.size), 17)
-    return lambda x: f"{x:.{digits}g}"
+    return lambda x: _short(x, digits)
+
+
+def _short(value: float, digits: int) -> str:
+    """Write a number with `digits` significant digits, without an exponent where people would not use one."""
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e" in text and 1e3 <= abs(value) < 1e12 else text
 
 
 def _is_point(low: Floats | float | None, high: Floats | float | None) -> bool:

@@ -88,3 +88,13 @@ def test_no_bar_shows_one_to_ten_rows(tmp_path: Path, now: Any, before: Any) -> 
         named = [b.label for b in one.bins if b.label.startswith("name")]
         for label in named:
             assert max(now.count(int(label[5:])), before.count(int(label[5:]))) >= 11
+
+
+def test_bounds_in_thousands_are_written_as_people_write_them(tmp_path: Path) -> None:
+    # ranks 100, 200, ... of 1,000, 1,020, ... 20,980: the edges are 2,980, 4,980, ... 18,980; three digits of them
+    # (2980, 4980, 6980, 8980, 11000, ...) are enough to tell them apart
+    data = columns(np.arange(1000.0, 21000.0, 20.0), ["a"] * 1000, [0] * 1000, 1000)
+    labels = [b.label for b in bars(drift_of(tmp_path, CONFIG, data, data), "x").bins]
+    assert labels[0] == "up to 2,980"
+    assert labels[-1] == "above 19,000"
+    assert not any("e+" in label for label in labels)
