@@ -205,7 +205,8 @@ def test_commits_killed_at_random_leave_a_store_that_verifies(store: Store) -> N
     lasts = time.monotonic() - begun  # of one commit, on this machine now
     kills = 0
     while kills < 30 or len(list(store.log.entries())) < 10:
-        killed_after(lasts * (0.1 + kills % 30 / 6), audit)
+        # The child starts slowly on a busy machine: each round of thirty gives it more time.
+        killed_after(lasts * (0.1 + kills % 30 / 6) * (1 + kills // 30), audit)
         kills += 1
         store.sweep_if_alone()
         found = verify(store)
