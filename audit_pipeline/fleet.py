@@ -14,10 +14,10 @@ from audit_pipeline import __version__, lineage
 from audit_pipeline.config import Project
 from audit_pipeline.config.secrets import read_secret
 from audit_pipeline.due import newest_night, remember, state_of
+from audit_pipeline.durable import locked
 from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError
 from audit_pipeline.evidence import LogEntry, Store
 from audit_pipeline.evidence.canonical import canonical, sha256
-from audit_pipeline.evidence.files import locked
 from audit_pipeline.notify import Alarm, compose, send
 from audit_pipeline.pipeline import Audited, audit_model_night
 from audit_pipeline.publish import publish

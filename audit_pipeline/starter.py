@@ -19,8 +19,8 @@ from audit_pipeline.config import NightlySource, ProjectConfig, Source
 from audit_pipeline.config.document import read
 from audit_pipeline.config.model import NAME, NAME_MEANING
 from audit_pipeline.config.source import SUFFIX
+from audit_pipeline.durable import write_whole
 from audit_pipeline.errors import ConfigError, Fault
-from audit_pipeline.evidence.files import write_whole
 from audit_pipeline.proposal import model_yaml
 from audit_pipeline.records import Column, Relation
 from audit_pipeline.roles import Guess, guess_columns

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from audit_pipeline.config import Layout
+from audit_pipeline.durable import write_whole
 from audit_pipeline.evidence import Committed, Store
-from audit_pipeline.evidence.files import write_whole
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from audit_pipeline.durable import locked, make_folder, storing, sync, write_whole
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import canonical, read_json, sha256
-from audit_pipeline.evidence.files import locked, make_folder, storing, sync, write_whole
 
 GENESIS = "0" * 64
 

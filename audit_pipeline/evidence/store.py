@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_pipeline.config import Layout
-from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.canonical import canonical, plain, read_json, sha256
-from audit_pipeline.evidence.files import (
+from audit_pipeline.durable import (
     file_sha256,
     locked,
     make_folder,
@@ -26,6 +24,8 @@ from audit_pipeline.evidence.files import (
     sync,
     write_whole,
 )
+from audit_pipeline.errors import EvidenceError
+from audit_pipeline.evidence.canonical import canonical, plain, read_json, sha256
 from audit_pipeline.evidence.log import Log, LogEntry
 from audit_pipeline.records import SCHEMA_VERSION, AuditResult, FileRef
 

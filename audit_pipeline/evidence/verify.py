@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audit_pipeline.durable import file_sha256, readable
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import canonical, read_json, sha256
-from audit_pipeline.evidence.files import file_sha256, readable
 from audit_pipeline.evidence.log import GENESIS, LogEntry
 from audit_pipeline.evidence.store import Store, files_of
 

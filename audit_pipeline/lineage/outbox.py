@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from audit_pipeline.durable import make_folder, sync
 from audit_pipeline.errors import LineageError
 
 CHUNK = 32 * 1024 * 1024  # bytes read in one go
@@ -39,10 +40,10 @@ class _Writer:
         if held is not None and os.fstat(held).st_nlink:
             return held
         self.drop(outbox)
-        _make(outbox)
+        make_folder(outbox)
         path = outbox / f"{time.time_ns()}-{os.getpid()}.jsonl"
         self.files[outbox] = os.open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o640)
-        _sync_folder(outbox)
+        sync(outbox)
         return self.files[outbox]
 
     def drop(self, outbox: Path) -> None:
@@ -137,19 +138,3 @@ def _whole_lines(path: Path, start: int, limit: int) -> bytes:
         if not data.endswith(b"\n"):
             data += file.readline()
     return data[: data.rfind(b"\n") + 1]
-
-
-def _make(outbox: Path) -> None:
-    """Create the folder and make its name durable."""
-    if not outbox.is_dir():
-        outbox.mkdir(parents=True, exist_ok=True)
-        _sync_folder(outbox.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

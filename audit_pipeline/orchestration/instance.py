@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from audit_pipeline.config import Project
-from audit_pipeline.evidence.files import locked, write_whole
+from audit_pipeline.durable import locked, write_whole
 
 # No path stands in it: storage is below the folder of this file, so that a project can be moved or copied.
 SETTINGS = """\

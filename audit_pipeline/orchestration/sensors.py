@@ -14,9 +14,9 @@ import dagster as dg
 from audit_pipeline import fleet
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.due import Due, due_nights
+from audit_pipeline.durable import write_whole
 from audit_pipeline.errors import PublishError
 from audit_pipeline.evidence import Store
-from audit_pipeline.evidence.files import write_whole
 from audit_pipeline.orchestration.dead import close_dead_runs
 from audit_pipeline.orchestration.requests import requests
 

@@ -11,7 +11,6 @@ Were it one instance, the optimizer might sort before it hashes and spill raw id
 of the operating system, and quasi-identifiers, which the snapshot holds by design.
 """
 
-import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
@@ -21,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
+from audit_pipeline.durable import make_folder, storing, sync
 from audit_pipeline.errors import (
     ColumnMissingError,
     ColumnTypeError,
@@ -69,7 +69,7 @@ def take(
         KeyMissingError: a pseudonym is due and there is no key.
         NightEmptyError: the log has no rows (SourceError for a source without a night).
         UnreadableError: the source is damaged where opening it did not look.
-        EvidenceError: the store holds another file under this file's digest: it was tampered with.
+        EvidenceError: the disk is full or refuses, or another file stands under this file's digest (tampering).
         SourceError: the source's database is locked, or the work does not fit into `memory`.
     """
     missing = [column.name for column in columns if column.name not in relation.columns]
@@ -204,20 +204,9 @@ def _keep(file: Path, target: Path, store: Path) -> Path:
             where = target.relative_to(store).as_posix()
             raise EvidenceError(f"{where} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
         return target
-    with file.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file.replace(target)
-    folders = [target.parent, *target.parent.parents]
-    for folder in folders[: folders.index(store) + 1]:  # new folders are entries of their parents
-        _sync(folder)
+    with storing(target.name):
+        sync(file)
+        make_folder(target.parent)
+        file.replace(target)
+        sync(target.parent)
     return target
-
-
-def _sync(folder: Path) -> None:
-    """Flush a folder's entries to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -290,7 +290,7 @@ def other_form(store: Store) -> None:
     with duckdb.connect(str(build_file(store))) as connection:
         connection.execute("ALTER TABLE record DROP COLUMN host")
     seal = json.loads((store.root / ".build" / "seal.json").read_text())
-    from audit_pipeline.evidence.files import file_sha256
+    from audit_pipeline.durable import file_sha256
 
     seal |= {"sha256": file_sha256(build_file(store)), "form": "0" * 64}
     (store.root / ".build" / "seal.json").write_text(json.dumps(seal))

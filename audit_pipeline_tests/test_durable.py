@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from audit_pipeline.durable import file_sha256, locked, move_aside, readable, storing, write_whole
 from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.files import file_sha256, locked, move_aside, readable, storing, write_whole
 from audit_pipeline_tests.hardship import dies_at, ended, in_child, killed_after, small_disk, with_files_up_to
 
 SIZE = 200_000  # bytes; several writes of the file system
