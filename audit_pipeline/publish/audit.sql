@@ -215,6 +215,15 @@ CREATE TABLE artifact (
     media_type VARCHAR  -- its media type
 );
 
+-- One row per earlier night that a record used as reference (a window), with the result it found there.
+CREATE TABLE look_back (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record that looked back
+    earlier_night DATE,  -- night it used
+    result_digest VARCHAR  -- sha256 of that night's canonical result, as it was then
+);
+
 -- One row per log entry.
 CREATE TABLE evidence_log (
     log_index BIGINT,  -- position, from 0

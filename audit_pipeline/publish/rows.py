@@ -26,6 +26,8 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
         yield "artifact", key | _artifact(file)
     for finding in result["decision"]["findings"]:
         yield "finding", key | finding
+    for earlier, found in result["look_back"]:
+        yield "look_back", key | {"earlier_night": earlier, "result_digest": found}
     yield from _checks(key, result["validation"])
     yield from _drift(key, result)
     yield from _performance(key, result["performance"])

@@ -46,6 +46,17 @@ SELECT model_id, night, "column", method, score, threshold, p, n, drifted,
            PARTITION BY night, method ORDER BY place DESC ROWS UNBOUNDED PRECEDING)) AS fleet_adjusted_p
 FROM tested;
 
+-- Model-nights whose reference holds an earlier night that was restated since: `run --force` audits them again.
+-- column found: result_digest of the earlier night when it was used
+-- column now: result_digest of the earlier night's newest record
+CREATE OR REPLACE VIEW v_stale AS
+SELECT m.model_id, m.night, m.record, l.earlier_night, l.result_digest AS found, e.result_digest AS now
+FROM model_night m
+JOIN look_back l USING (model_id, night, record)
+JOIN model_night e ON e.model_id = l.model_id AND e.night = l.earlier_night
+WHERE e.result_digest <> l.result_digest
+ORDER BY m.model_id, m.night, l.earlier_night;
+
 -- What was known about performance, record by record: labels come late, and old values stay.
 -- column superseded: whether a newer record of the same model-night exists
 CREATE OR REPLACE VIEW v_label_maturity AS

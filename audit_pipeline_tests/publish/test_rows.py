@@ -120,3 +120,12 @@ def test_fleet_drift_is_adjusted_over_all_models_and_columns_of_a_night(fleet: S
 def test_what_was_known_of_performance_stays_visible_when_labels_come(fleet: Store) -> None:
     sql = "select maturity, superseded from audit.v_label_maturity where model_id = 'churn' and night = ?"
     assert query(fleet.layout, sql, [NIGHT]).rows == [("pending", True), ("final", False)]
+
+
+def test_a_night_whose_reference_was_restated_since_is_stale(fleet: Store) -> None:
+    # every result of the builder says that it used the night before, whose result was "ccc...": it is another one now
+    rows = query(fleet.layout, "select model_id, night, earlier_night, found, now from audit.v_stale").rows
+    assert [(model, night, earlier) for model, night, earlier, _, _ in rows] == [
+        (model, LAST, LAST - timedelta(days=1)) for model in sorted(FLEET_P)
+    ]
+    assert all(found == "c" * 64 and now != found for *_, found, now in rows)
