@@ -280,7 +280,7 @@ def test_end_to_end_as_a_new_user(tmp_path: Path) -> None:
     assert "Traceback" not in ran.stderr
     first, second = json.loads(ran.stdout)["audited"]
     assert first["verdict"] == "NOT_EVALUATED"
-    assert "earlier audited night" in first["reasons"][0]
+    assert "this is the first audited night" in first["reasons"][0]
     assert second["verdict"] in ("PASS", "WARN", "FAIL")
     for line in (first, second):
         assert Path(line["report"]).read_text(encoding="utf-8").startswith("<!")
