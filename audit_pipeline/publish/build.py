@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from audit_pipeline import __version__
+from audit_pipeline.durable import file_sha256
 from audit_pipeline.publish.project import Entry, ReadRecord, project
 from audit_pipeline.publish.schema import create, schema_sql
 
@@ -78,8 +79,7 @@ class Build:
     def _now(self) -> dict[str, str]:
         """Return what must not have changed between two publications."""
         form = hashlib.sha256(f"{__version__}{schema_sql()}".encode()).hexdigest()
-        with self.file.open("rb") as file:
-            return {"form": form, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {"form": form, "sha256": file_sha256(self.file)}
 
 
 def _quoted(path: Path) -> str:

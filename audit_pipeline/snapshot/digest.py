@@ -1,4 +1,4 @@
-"""What proves a snapshot: the sha256 of the file, and of the bytes of each of its row groups."""
+"""What proves a part of a snapshot: the sha256 of the bytes of each of its row groups."""
 
 import hashlib
 from pathlib import Path
@@ -7,12 +7,6 @@ from typing import Any, BinaryIO
 from audit_pipeline.records import RowGroup
 
 CHUNK = 1 << 20  # bytes read at a time
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of the file in hex; streams, so its size does not matter."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def row_groups(path: Path) -> tuple[RowGroup, ...]:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from audit_pipeline.durable import make_folder, storing, sync
+from audit_pipeline.durable import file_sha256, make_folder, storing, sync
 from audit_pipeline.errors import (
     ColumnMissingError,
     ColumnTypeError,
@@ -32,7 +32,7 @@ from audit_pipeline.errors import (
 from audit_pipeline.records import Column, Relation, Snapshot
 from audit_pipeline.snapshot.canonical import canonical
 from audit_pipeline.snapshot.connection import identifier, parquet, reading, working
-from audit_pipeline.snapshot.digest import file_digest, row_groups
+from audit_pipeline.snapshot.digest import row_groups
 from audit_pipeline.snapshot.pseudonym import pads, pseudonym_sql
 from audit_pipeline.snapshot.write import write
 
@@ -91,8 +91,8 @@ def take(
                 f"'{relation.name}' does not fit into {memory} of memory. Raise `limits.memory` in project.yaml, "
                 "or lower `limits.threads`."
             ) from None
-        sha256, groups = file_digest(file), row_groups(file)
-        target = _keep(file, store / place / f"{sha256}{suffix}", store)
+        sha256, groups = file_sha256(file), row_groups(file)
+        target = _keep(file, store / place / f"{sha256}{suffix}", store, sha256)
     return Snapshot(
         path=(PurePosixPath(place) / f"{sha256}{suffix}").as_posix(),
         sha256=sha256,
@@ -197,10 +197,10 @@ def _empty(relation: Relation, place: str) -> SourceError:
     return NightEmptyError(night=night, where=relation.name)
 
 
-def _keep(file: Path, target: Path, store: Path) -> Path:
+def _keep(file: Path, target: Path, store: Path, sha256: str) -> Path:
     """Move a finished file to its content address, safe against a crash; a file already there is kept."""
     if target.exists():
-        if file_digest(target) != file_digest(file):
+        if file_sha256(target) != sha256:
             where = target.relative_to(store).as_posix()
             raise EvidenceError(f"{where} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
         return target

@@ -7,12 +7,12 @@ reach our logs.
 import csv
 import glob
 import gzip
-import hashlib
 import re
 from pathlib import Path
 
 import duckdb
 
+from audit_pipeline.durable import file_sha256
 from audit_pipeline.errors import SourceError, UnreadableError
 from audit_pipeline.records import Relation
 from audit_pipeline.sources.connection import connect, identifier, literal
@@ -44,8 +44,7 @@ def read_file(file: Path, *, name: str, form: str) -> Relation:
 def _digest(file: Path, name: str) -> str:
     """Return the sha256 of the file's bytes; streams."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(file)
     except OSError as error:
         raise SourceError(f"'{name}' cannot be opened ({error.strerror}): check its permissions.") from error
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_pipeline.config import NightlySource
+from audit_pipeline.durable import file_sha256
 from audit_pipeline.errors import (
     ColumnMissingError,
     NightEmptyError,
@@ -22,7 +23,7 @@ from audit_pipeline.errors import (
     UnreadableError,
 )
 from audit_pipeline.records import Column, Relation, Snapshot
-from audit_pipeline.snapshot import file_digest, row_groups, take
+from audit_pipeline.snapshot import row_groups, take
 from audit_pipeline.snapshot.write import ROWS
 from audit_pipeline.sources import open_night
 from audit_pipeline_tests.snapshot.conftest import column, relation
@@ -85,7 +86,7 @@ def test_the_snapshot_says_what_the_file_is(freeze: Freeze, tmp_path: Path) -> N
     found = freeze(BIG, COLUMNS)
     path = tmp_path / "audit" / found.path
     data = path.read_bytes()
-    assert found.path == f"snapshots/m/2026-07-01/{file_digest(path)}.parquet"
+    assert found.path == f"snapshots/m/2026-07-01/{file_sha256(path)}.parquet"
     assert (found.bytes, found.rows, found.duplicate_row_ids) == (len(data), 100_000, 0)
     assert found.columns == tuple(COLUMNS)
     assert found.row_groups == row_groups(path)
