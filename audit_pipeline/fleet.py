@@ -1,7 +1,7 @@
 """What goes on around the model-nights of a project: audit and remember, publish, alert."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,9 +19,9 @@ from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError
 from audit_pipeline.evidence import LogEntry, Store
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.notify import Alarm, compose, send
-from audit_pipeline.pipeline import Audited, audit_model_night
+from audit_pipeline.pipeline import Audited, OnCrash, OnStage, audit_model_night
 from audit_pipeline.publish import publish
-from audit_pipeline.records import Maturity, Outcome, RunContext, Stage
+from audit_pipeline.records import Maturity, Outcome, RunContext
 
 ALARMING = (Outcome.FAIL.value, Outcome.NOT_EVALUATED.value)
 # An alert that was not delivered is tried again after each of these, then given up; each try stands in the log.
@@ -35,7 +35,8 @@ def audit(
     night: date,
     *,
     run: RunContext,
-    on_stage: Callable[[Stage], None] | None = None,
+    on_stage: OnStage | None = None,
+    on_crash: OnCrash | None = None,
 ) -> Audited:
     """Audit one model-night and remember what it was made from.
 
@@ -44,7 +45,7 @@ def audit(
     """
     newest = max(newest_night(project, run.created) or night, night)
     state = state_of(project, project.model(model_id).config, night, newest)  # before: what changes later is due again
-    audited = audit_model_night(project, model_id, night, run=run, newest=newest, on_stage=on_stage)
+    audited = audit_model_night(project, model_id, night, run=run, newest=newest, on_stage=on_stage, on_crash=on_crash)
     measured = audited.result.performance
     early = measured is not None and measured.maturity is Maturity.PROVISIONAL and not measured.overdue
     waits = measured.due if measured is not None and early else None

@@ -59,6 +59,7 @@ class Gathered:
     configuration: tuple[FileRef, ...] = ()
     look_back: tuple[tuple[date, str], ...] = ()
     faults: tuple[Finding, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()  # (labels or reference, sha256 of the bytes that were read)
 
     @property
     def inputs(self) -> tuple[FileRef, ...]:
@@ -210,7 +211,13 @@ def _with_labels(gathered: Gathered, freezer: _Freezer, night: date, newest: dat
     except SourceError as error:
         fault = _unusable(Stage.PERFORMANCE, "labels", str(error))
         return replace(gathered, labels_due=due, labels_overdue=newest >= due, faults=(*gathered.faults, fault))
-    return replace(gathered, labels=labels, labels_due=due, labels_overdue=newest >= due)
+    return replace(
+        gathered,
+        labels=labels,
+        labels_due=due,
+        labels_overdue=newest >= due,
+        sources=(*gathered.sources, ("labels", relation.sha256)),
+    )
 
 
 def _labels(freezer: _Freezer, relation: Relation) -> FileRef:
@@ -246,7 +253,7 @@ def _with_reference(gathered: Gathered, freezer: _Freezer, night: date) -> Gathe
         reference = freezer.reference(_with_label(relation, config), "reference")
     except SourceError as error:
         return replace(gathered, reference_problem=str(error))
-    return replace(gathered, references=(reference,))
+    return replace(gathered, references=(reference,), sources=(*gathered.sources, ("reference", relation.sha256)))
 
 
 def _with_label(relation: Relation, config: ReferenceConfig) -> Relation:

@@ -13,7 +13,6 @@ from audit_pipeline.engines import engine_versions
 from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.evidence.history import history_of
 from audit_pipeline.gather import Gathered, gather
-from audit_pipeline.lineage import append, events_of
 from audit_pipeline.measure import measure
 from audit_pipeline.records import (
     SCHEMA_VERSION,
@@ -27,6 +26,7 @@ from audit_pipeline.stages import Stopwatch
 from audit_pipeline.trace import trace_of
 
 OnStage = Callable[[Stage], None]
+OnCrash = Callable[[Trace], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def audit_model_night(
     run: RunContext,
     newest: date | None = None,
     on_stage: OnStage | None = None,
+    on_crash: OnCrash | None = None,
 ) -> Audited:
     """Audit one model on one night and make the outcome evidence.
 
@@ -60,6 +61,8 @@ def audit_model_night(
         run: who computes.
         newest: newest night that has come, against which labels are pending or overdue; default `night`.
         on_stage: called as each stage begins, for progress.
+        on_crash: called with the path so far when the model-night ends by an exception, before that is raised. What
+            ended well is in `Audited.trace`. No lineage is written here: an audit waits for no sink, and fails by none.
 
     Raises:
         ConfigError: no such model.
@@ -80,10 +83,10 @@ def audit_model_night(
                 result = _result(project, model_id, night, gathered, measured, decision)
                 committed = _keep(store, result, run=run, rendered=work / "rendered", watch=watch)
         except BaseException:
-            append(project.layout.outbox, events_of(trace_of(project, model.config, night, run, watch, gathered)))
+            if on_crash:
+                on_crash(trace_of(project, model.config, night, run, watch, gathered))
             raise
         trace = trace_of(project, model.config, night, run, watch, gathered, result=result, committed=committed)
-        append(project.layout.outbox, events_of(trace))
         return Audited(result, committed, trace, watch.seconds())
 
 

@@ -340,12 +340,23 @@ class Dataset:
 
     namespace: str  # "file", or "duckdb://..."; by the OpenLineage naming rules
     name: str  # the night is a version, never part of the name
-    kind: str  # log, labels, reference, model, model_config, suite, snapshot, validation, drift, ..., record
+    kind: str  # log, labels, reference, model, model_config, policy, suite, snapshot, validation, drift, ..., record
     version: str  # sha256, "" when unknown
     columns: tuple[Column, ...] = ()
     sources: tuple[tuple[str, tuple[ColumnSource, ...]], ...] = ()  # output column -> what it came from
     rows: int | None = None
     bytes: int | None = None
+    file: str | None = None  # the very file, when the name stands for one per night
+    framework: str | None = None  # of a model, e.g. scikit-learn
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCode:
+    """Where the code and configuration of an audit are kept, as the project says."""
+
+    repository: str  # URL
+    path: str  # in the repository; "" for its top
+    version: str  # what is deployed, e.g. a commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +386,8 @@ class Trace:
     drift: tuple[DriftScore, ...] = ()
     decision: Decision | None = None
     model_version: str = ""  # as the model file says; "" when the run died before it was read
+    profile: tuple[ColumnProfile, ...] = ()  # of the snapshot's columns, attached like the checks
+    source_code: SourceCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from audit_pipeline.config import ModelConfig, Project, Source
 from audit_pipeline.evidence import Committed
+from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.gather import Gathered
 from audit_pipeline.records import (
     AuditResult,
@@ -14,12 +15,15 @@ from audit_pipeline.records import (
     FileRef,
     Outcome,
     RunContext,
+    SourceCode,
     Stage,
     StageTrace,
     Trace,
     worst,
 )
 from audit_pipeline.stages import StageRun, Stopwatch
+
+FRAMEWORKS = {"skops": "scikit-learn"}  # what a model of each artefact format is made with
 
 
 def trace_of(
@@ -34,7 +38,7 @@ def trace_of(
     committed: Committed | None = None,
 ) -> Trace:
     """Return the trace of what ran so far; stages that never began stand in it without an outcome."""
-    nodes = _Nodes(project, model, gathered, result, committed)
+    nodes = _Nodes(project, model, night, gathered, result, committed)
     ran = {r.stage: r for r in watch.runs()}
     last = max((r.ended for r in ran.values()), default=watch.started)
     return Trace(
@@ -45,9 +49,20 @@ def trace_of(
         project=project.config.name,
         stages=tuple(_stage(ran.get(stage), stage, nodes, last, result) for stage in Stage),
         checks=result.validation.results if result and result.validation else (),
-        drift=result.drift.scores if result and result.drift else (),
+        profile=gathered.profile,
+        drift=tuple(s for s in result.drift.scores if s.engine == "exact") if result and result.drift else (),
         decision=result.decision if result else None,
+        model_version=model.version,
+        source_code=_source_code(project),
     )
+
+
+def _source_code(project: Project) -> SourceCode | None:
+    """Return where the project says its code is; nothing unless it says so."""
+    place = project.config.lineage.source_code
+    if place is None:
+        return None
+    return SourceCode(place.repository, place.path, place.deployed())
 
 
 def _stage(
@@ -77,27 +92,28 @@ class _Nodes:
         self,
         project: Project,
         model: ModelConfig,
+        night: date,
         gathered: Gathered,
         result: AuditResult | None,
         committed: Committed | None,
     ) -> None:
-        self._project, self._model, self._gathered = project, model, gathered
+        self._project, self._model, self._night, self._gathered = project, model, night, gathered
         self._result, self._committed = result, committed
         self._store = f"audit://{project.config.name}"
+        self._source_digests = dict(gathered.sources)
 
     def of(self, stage: Stage) -> tuple[list[Dataset], list[Dataset]]:
         """Return what `stage` read and wrote; only what was really there."""
-        configs = [self._config(role) for role in ("model_config", "suite")]
-        log, snapshot = self._log(), self._snapshot()
-        reference, labels, model = self._reference(), self._labels(), self._artefact()
+        settings, suite = (self._config(role) for role in ("model_config", "suite"))
+        snapshot, references, labels = self._snapshot(), self._references(), self._labels()
         measured = [self._measured(s) for s in (Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE, Stage.EXPLANATION)]
         inputs: dict[Stage, list[Dataset | None]] = {
-            Stage.SNAPSHOT: [log, configs[0]],
-            Stage.VALIDATION: [snapshot, configs[1]],
-            Stage.DRIFT: [snapshot, reference],
-            Stage.PERFORMANCE: [snapshot, labels, reference],
-            Stage.EXPLANATION: [snapshot, model],
-            Stage.AUDIT: [snapshot, *measured, configs[0]],
+            Stage.SNAPSHOT: [self._log(), settings],
+            Stage.VALIDATION: [snapshot, suite],
+            Stage.DRIFT: [snapshot, *references],
+            Stage.PERFORMANCE: [snapshot, labels, *references],
+            Stage.EXPLANATION: [snapshot, self._artefact()],
+            Stage.AUDIT: [snapshot, *measured, self._policy()],
         }
         outputs: dict[Stage, list[Dataset | None]] = {
             Stage.SNAPSHOT: [snapshot],
@@ -108,7 +124,7 @@ class _Nodes:
 
     def _log(self) -> Dataset:
         snapshot = self._gathered.snapshot
-        namespace, name = self._place(self._model.log)
+        namespace, name, file = self._place(self._model.log)
         return Dataset(
             namespace,
             name,
@@ -116,16 +132,19 @@ class _Nodes:
             snapshot.source_sha256 if snapshot else "",
             columns=tuple(_raw(c) for c in snapshot.columns) if snapshot else (),
             rows=snapshot.rows if snapshot else None,
+            file=file,
         )
 
-    def _place(self, source: Source) -> tuple[str, str]:
-        """Name a source by the OpenLineage rules: the night is a version, not part of the name."""
+    def _place(self, source: Source) -> tuple[str, str, str | None]:
+        """Name a source by the OpenLineage rules: the night is a version, not part of the name; the file apart."""
         root = self._project.root
         if source.path:
-            return "file", str((root / source.path).absolute())
+            name = str((root / source.path).absolute())
+            file = name.replace("{night}", self._night.isoformat())
+            return "file", name, file if file != name else None
         path = (root / str(source.database)).absolute()
         table = str(source.table)
-        return f"duckdb://localhost{path}", f"{path.stem}.{table if '.' in table else 'main.' + table}"
+        return f"duckdb://localhost{path}", f"{path.stem}.{table if '.' in table else 'main.' + table}", None
 
     def _snapshot(self) -> Dataset | None:
         frozen = self._gathered.snapshot
@@ -150,29 +169,36 @@ class _Nodes:
         path = (self._project.root / folder / f"{self._model.model_id}.yaml").absolute()
         return Dataset("file", str(path), role, ref.sha256, bytes=ref.bytes) if ref else None
 
-    def _reference(self) -> Dataset | None:
+    def _policy(self) -> Dataset:
+        """The owner's policy: part of the model file, with a version of its own that only its limits change."""
+        version = sha256(canonical(self._model.policy.model_dump(mode="json")))
+        return Dataset(self._store, f"policies/{self._model.model_id}", "policy", version)
+
+    def _references(self) -> list[Dataset]:
+        """The reference file, or every earlier snapshot of the window."""
+        compared = tuple(self._columns(("feature", "segment", "score", "prediction")))
         refs = self._gathered.references
-        if not refs:
-            return None
-        compared = tuple(c for c in self._columns(("feature", "segment", "score", "prediction")))
         if self._model.reference.window is not None:
-            namespace, name = self._store, f"snapshots/{self._model.model_id}"
-        else:
-            namespace, name = self._place(self._model.reference)
-        return Dataset(namespace, name, "reference", refs[0].sha256, columns=compared, bytes=refs[0].bytes)
+            name = f"snapshots/{self._model.model_id}"
+            return [Dataset(self._store, name, "snapshot", r.sha256, columns=compared, bytes=r.bytes) for r in refs]
+        namespace, name, file = self._place(self._model.reference)
+        version = self._source_digests.get("reference", "")
+        return [Dataset(namespace, name, "reference", version, columns=compared, file=file) for _ in refs]
 
     def _labels(self) -> Dataset | None:
         if self._gathered.labels is None or self._model.labels is None:
             return None
-        namespace, name = self._place(self._model.labels)
+        namespace, name, file = self._place(self._model.labels)
         label = Column("label", "number", "label", self._model.labels.privacy)
-        return Dataset(namespace, name, "labels", self._gathered.labels.sha256, columns=(label,))
+        version = self._source_digests.get("labels", "")
+        return Dataset(namespace, name, "labels", version, columns=(label,), file=file)
 
     def _artefact(self) -> Dataset | None:
         ref, config = self._gathered.artefact, self._model.artefact
         if ref is None or config is None:
             return None
-        return Dataset("file", str((self._project.root / config.path).absolute()), "model", ref.sha256, bytes=ref.bytes)
+        path = str((self._project.root / config.path).absolute())
+        return Dataset("file", path, "model", ref.sha256, bytes=ref.bytes, framework=FRAMEWORKS[config.format])
 
     def _measured(self, stage: Stage) -> Dataset | None:
         """The numbers of one stage; their version is the result they stand in."""
@@ -185,12 +211,13 @@ class _Nodes:
 
     def _aggregated(self, stage: Stage) -> Iterable[tuple[str, tuple[ColumnSource, ...]]]:
         """Yield each measure with the columns it aggregates."""
-        snapshot, reference, labels = self._snapshot(), self._reference(), self._labels()
+        snapshot, references, labels = self._snapshot(), self._references(), self._labels()
         if snapshot is None or self._result is None:
             return
-        if stage is Stage.DRIFT and self._result.drift and reference:
+        if stage is Stage.DRIFT and self._result.drift and references:
+            compared = dict.fromkeys(d.name for d in (snapshot, *references))
             for column in dict.fromkeys(s.column for s in self._result.drift.scores):
-                yield column, tuple(_over(d.name, column) for d in dict.fromkeys((snapshot, reference)))
+                yield column, tuple(_over(name, column) for name in compared)
         elif stage is Stage.PERFORMANCE and self._result.performance and labels:
             for name in dict.fromkeys(m.name for m in self._result.performance.metrics):
                 yield name, (_over(snapshot.name, self._model.output), _over(labels.name, "label"))

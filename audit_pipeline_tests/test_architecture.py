@@ -38,7 +38,7 @@ DOORS = {  # package -> where it may be imported
     "evidently": {"metrics/engine_evidently.py"},
     "great_expectations": {"checks/engine_gx.py"},
     "jinja2": {"evidence/report.py"},
-    "openlineage": {"lineage/events.py"},
+    "openlineage": {"lineage/events.py", "lineage/dataset_facets.py"},  # one door with two leaves: runs, datasets
     "pydantic": {"config"},
     "pydantic_core": {"config"},
     "rich": {"cli"},

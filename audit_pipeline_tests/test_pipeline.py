@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_pipeline import lineage
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.due import due_nights
 from audit_pipeline.errors import ConfigError, KeyMissingError
@@ -15,7 +16,7 @@ from audit_pipeline.evidence.verify import verify
 from audit_pipeline.fleet import publish_store
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.publish import published
-from audit_pipeline.records import Outcome, RunContext, Stage
+from audit_pipeline.records import Outcome, RunContext, Stage, Trace
 from audit_pipeline_tests.small_project import MODELS, NIGHTS, PERSON, write_log
 
 RUN = RunContext("a run without Dagster", datetime(2026, 3, 9, tzinfo=UTC))
@@ -88,18 +89,33 @@ def test_a_night_that_did_not_come_is_a_record_that_says_so(two_nights: Project)
     assert result.decision.conclusion.startswith("NOT_EVALUATED, missing night")
 
 
-def test_what_crashes_leaves_no_record_and_an_end_in_lineage(two_nights: Project) -> None:
+def test_what_crashes_leaves_no_record_and_tells_how_far_it_came(two_nights: Project) -> None:
     write_log(two_nights.root, "churn", N3)
     (two_nights.root / "audit" / "keys" / "pseudonym.key").unlink()
-    before = digests(two_nights)
+    before, told = digests(two_nights), list[Trace]()
     with pytest.raises(KeyMissingError):
-        audit_model_night(two_nights, "churn", N3, run=RUN)
+        audit_model_night(two_nights, "churn", N3, run=RUN, on_crash=told.append)
     assert digests(two_nights) == before
-    publish_store(two_nights)
-    with published(two_nights.layout) as connection:
-        sql = "SELECT stage, state FROM lineage.run WHERE model_id = 'churn' AND night = ?"
-        states = dict(connection.execute(sql, [N3]).fetchall())
-    assert states == {stage.value: "FAIL" if stage is Stage.SNAPSHOT else "ABORT" for stage in Stage}
+    [trace] = told
+    assert [stage.error is not None for stage in trace.stages] == [True, False, False, False, False, False]
+    assert {stage.outcome for stage in trace.stages} == {None}
+
+
+def test_an_audit_writes_no_lineage_and_its_trace_gives_all_of_it(fresh: Project) -> None:
+    audited = audit_model_night(fresh, "spend", N1, run=RUN)
+    assert not fresh.layout.outbox.exists()
+    lineage.append(fresh.layout.outbox, lineage.events_of(audited.trace))
+    publish_store(fresh)
+    with published(fresh.layout) as connection:
+        states = dict(connection.execute("SELECT stage, state FROM lineage.run").fetchall())
+    # nothing to compare the first night with, no artefact to explain; spend has no labels
+    expected = {"drift": "FAIL", "explanation": "ABORT"}
+    assert states == {stage.value: expected.get(stage.value, "COMPLETE") for stage in Stage}
+
+
+def test_a_trace_reads_back_from_json_as_it_was(fresh: Project) -> None:
+    trace = audit_model_night(fresh, "churn", N1, run=RUN).trace
+    assert lineage.decode(json.loads(json.dumps(lineage.encode(trace)))) == trace
 
 
 def test_an_unknown_model_is_refused_before_anything_is_written(fresh: Project) -> None:

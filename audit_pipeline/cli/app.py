@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import audit_pipeline
-from audit_pipeline.cli import demo, init, lineage, query, rebuild, run, show, status, ui, verify
+from audit_pipeline.cli import demo, init, lineage, query, rebuild, reconcile, run, show, status, ui, verify
 from audit_pipeline.cli.console import error
 from audit_pipeline.cli.context import Context
 from audit_pipeline.errors import AuditError, ExitCode
@@ -43,7 +43,7 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, verify, rebuild, ui):
+for module in (demo, init, run, status, show, query, verify, rebuild, reconcile, ui):
     module.register(app)
 app.add_typer(lineage.app, name="lineage")
 

@@ -100,7 +100,7 @@ def _audit(own: Context, due: list[Any], outcome: dict[str, Any]) -> None:
 
     store = Store(own.project.layout)
     with instance_of(own.project) as instance, Progress(len(due)) as progress:
-        close_dead_runs(own.project, instance)
+        close_dead_runs(instance)
         for done in run_due(own.project, instance, due, on_stage=progress.stage):
             for model in done.models:
                 if model in done.crashed:
@@ -112,11 +112,12 @@ def _audit(own: Context, due: list[Any], outcome: dict[str, Any]) -> None:
                 if entry is not None:
                     progress.done(model, done.night, entry.body["verdict"])
                     outcome["audited"].append(_line(store, entry, done.run_id))
+            if done.lineage:
+                outcome["undelivered"].append(done.lineage)
             try:
                 publish_store(own.project)
             except PublishError:
                 continue  # said once, at the end
-        close_dead_runs(own.project, instance)
 
 
 def _line(store: Store, entry: Any, run_id: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """project.yaml: what all models of a project share."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -75,6 +76,27 @@ class Keys(Strict):
     )
 
 
+class SourceCode(Strict):
+    """Where code and configuration of the audits are kept, for the lineage; absent, nothing is said of it."""
+
+    repository: Annotated[str, fits(r"https?://[^@\s]+", "an http(s) address without a user name or password")] = Field(
+        description="address of the repository"
+    )
+    path: str = Field(default="", description="folder of this project in the repository")
+    version: str = Field(description="what is deployed, e.g. a commit; `env:NAME` reads it at each audit")
+
+    def deployed(self) -> str:
+        """Return the deployed version; "unknown" when the variable that says it is not set."""
+        kind, _, name = self.version.partition(":")
+        return os.environ.get(name, "").strip() or "unknown" if kind == "env" else self.version
+
+
+class Lineage(Strict):
+    """What the lineage says beside what the audits did."""
+
+    source_code: SourceCode | None = None
+
+
 class ProjectConfig(Ruled):
     """One project: a folder with models that share owners, keys and an evidence store."""
 
@@ -90,6 +112,7 @@ class ProjectConfig(Ruled):
     channels: dict[Name, Channel] = Field(default_factory=dict)
     keys: Keys = Field(default_factory=Keys)
     limits: Limits = Field(default_factory=Limits)
+    lineage: Lineage = Field(default_factory=Lineage)
 
     @field_validator("time_zone")
     @classmethod

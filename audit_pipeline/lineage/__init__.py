@@ -11,18 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from audit_pipeline.lineage.events import aborted_events, events_of, run_id
+    from audit_pipeline.lineage.events import aborted_events, events_of, nightly_events, nightly_id
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
-    from audit_pipeline.lineage.store import create, load, unfinished
+    from audit_pipeline.lineage.store import create, load
+    from audit_pipeline.lineage.trace_json import decode, encode
 
 _HOMES = {
-    "events": ("aborted_events", "events_of", "run_id"),
+    "events": ("aborted_events", "events_of", "nightly_events", "nightly_id"),
     "outbox": ("append",),
     "page": ("graph_page",),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
-    "store": ("create", "load", "unfinished"),
+    "store": ("create", "load"),
+    "trace_json": ("decode", "encode"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -32,14 +34,16 @@ __all__ = [
     "aborted_events",
     "append",
     "create",
+    "decode",
     "downstream",
+    "encode",
     "events_of",
     "graph_page",
     "load",
+    "nightly_events",
+    "nightly_id",
     "resolve",
-    "run_id",
     "tree",
-    "unfinished",
     "upstream",
 ]
 

@@ -1,8 +1,8 @@
 """Facets that the OpenLineage standard does not have: stage, decision, drift, model.
 
-Their JSON Schemas stand in `facets/`, one file each, named by a version that never changes: a facet that says
-something else gets a new version and a new file. Key is `audit_` + name, as the standard asks of own facets.
-Aggregates and our own words only; the scores themselves are in the evidence record.
+Their JSON Schemas stand in `facets/`, one file each, which never changes: a facet that says something else gets a
+new version and a new file, in a folder named by that version. Key is `audit_` + name, as the standard asks of own
+facets. Aggregates and our own words only; the scores themselves are in the evidence record.
 """
 
 from collections import Counter
@@ -14,14 +14,19 @@ from audit_pipeline.records import Dataset, DriftScore, Finding, Outcome, Stage,
 
 HOME = "https://github.com/audit-pipeline/audit-pipeline"
 PRODUCER = f"{HOME}/tree/v{__version__}"
-VERSION = "1-0-0"  # of the schemas in `facets/`
+VERSIONS = {  # of the schemas in `facets/`; what is not named here has its first
+    "AuditModelDatasetFacet": "1-1-0",  # knows the framework
+}
+FIRST = "1-0-0"
 
 Facets = dict[str, dict[str, Any]]
 
 
 def _facet(name: str, /, **content: Any) -> dict[str, Any]:
     """Return a facet of schema `name`, without what is None."""
-    url = f"{HOME}/raw/facets-{VERSION}/audit_pipeline/lineage/facets/{name}.json#/$defs/{name}"
+    version = VERSIONS.get(name, FIRST)
+    place = f"facets/{version}" if name in VERSIONS else "facets"
+    url = f"{HOME}/raw/facets-{version}/audit_pipeline/lineage/{place}/{name}.json#/$defs/{name}"
     known = {key: value for key, value in content.items() if value is not None}
     return {"_producer": PRODUCER, "_schemaURL": url, **known}
 
@@ -74,6 +79,7 @@ def dataset_facets(trace: Trace, dataset: Dataset) -> Facets:
         name=trace.model_id,
         version=trace.model_version or None,
         sha256=dataset.version or None,
+        framework=dataset.framework,
     )
     return {"audit_model": facet}
 

@@ -5,8 +5,6 @@ events, edges of their jobs from all their runs. Loading in parts and loading at
 """
 
 import hashlib
-from dataclasses import dataclass
-from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,17 +23,6 @@ IO = "run_id direction node namespace name version kind row_count"
 COLUMN_EDGE = "run_id job src src_column dst dst_column type subtype masking"
 EVENT = "event_id event_time event_type run_id job event"
 QUARANTINE = "file byte_offset bytes sha256 reason"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRun:
-    """A run that started and has no end."""
-
-    run_id: str
-    job: str
-    started: datetime  # UTC, naive
-    model_id: str | None
-    night: date | None
 
 
 def create(connection: "DuckDBPyConnection") -> None:
@@ -62,14 +49,6 @@ def load(connection: "DuckDBPyConnection", outbox: Path) -> int:
         raise
     connection.execute("commit")
     return added
-
-
-def unfinished(connection: "DuckDBPyConnection") -> list[OpenRun]:
-    """Return the runs with a START and no end, oldest first."""
-    rows = connection.execute(
-        "select run_id, job, started, model_id, night from lineage.run where state = 'RUNNING' order by started, run_id"
-    ).fetchall()
-    return [OpenRun(*row) for row in rows]
 
 
 def _take(connection: "DuckDBPyConnection", outbox: Path) -> int:

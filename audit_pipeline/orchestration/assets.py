@@ -1,9 +1,7 @@
 """One step per model-night: six assets and four checks, all or nothing; the partition key is the night."""
 
 import socket
-import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,10 +11,10 @@ import dagster as dg
 
 from audit_pipeline import fleet
 from audit_pipeline.config import ModelConfig, Project, load_project
-from audit_pipeline.errors import AuditError
-from audit_pipeline.orchestration.metadata import check_results, materializations
+from audit_pipeline.orchestration.failure import told_without_values
+from audit_pipeline.orchestration.metadata import check_results, materializations, traced
 from audit_pipeline.pipeline import Audited
-from audit_pipeline.records import RunContext, Stage
+from audit_pipeline.records import RunContext, Stage, Trace
 
 DEPS: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.SNAPSHOT: (),
@@ -99,27 +97,13 @@ def _run(context: dg.AssetExecutionContext, project: Project, model_id: str) -> 
     run = RunContext(context.run_id, created.astimezone(UTC), attempt=context.retry_number + 1)
     listener = LISTENER.get()
     on_stage = (lambda stage: listener(model_id, night, stage)) if listener else None
-    audited = fleet.audit(project, model_id, night, run=run, on_stage=on_stage)
+
+    def on_crash(trace: Trace) -> None:
+        context.log_event(dg.AssetObservation(key(model_id, Stage.AUDIT), partition=str(night), metadata=traced(trace)))
+
+    audited = fleet.audit(project, model_id, night, run=run, on_stage=on_stage, on_crash=on_crash)
     context.log.info(f"{model_id} {night}: {audited.result.decision.conclusion} ({audited.seconds:.1f} s)")
     return audited
-
-
-@contextmanager
-def told_without_values() -> Iterator[None]:
-    """Raise what crashed in our own words: Dagster keeps messages, and a foreign one can hold a row's values.
-
-    Also without what caused it, whose message Dagster would keep as well.
-    """
-    try:
-        yield
-    except AuditError as error:
-        crash: AuditError = error
-    except Exception as error:  # noqa: BLE001 (the edge)
-        where = [f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
-        crash = AuditError(f"{type(error).__name__} was raised ({' > '.join(where)})")
-    else:
-        return
-    raise crash from None
 
 
 def _spec(project: Project, model: ModelConfig, stage: Stage, partitions: dg.PartitionsDefinition[str]) -> dg.AssetSpec:

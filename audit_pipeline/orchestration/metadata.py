@@ -8,8 +8,11 @@ from typing import Any
 import dagster as dg
 
 from audit_pipeline.config import Project
+from audit_pipeline.lineage import encode
 from audit_pipeline.pipeline import Audited
-from audit_pipeline.records import AuditResult, CheckResult, Finding, Outcome, Severity, Snapshot, Stage
+from audit_pipeline.records import AuditResult, CheckResult, Finding, Outcome, Severity, Snapshot, Stage, Trace
+
+TRACE = "audit/trace"  # metadata that holds a trace
 
 TIERS = {
     "gx_critical": (Severity.CRITICAL, dg.AssetCheckSeverity.ERROR),
@@ -28,6 +31,10 @@ def materializations(project: Project, audited: Audited) -> Iterator[dg.Material
         seconds = (trace.ended - trace.started).total_seconds()
         outcome = trace.outcome.value if trace.outcome else f"{Outcome.NOT_EVALUATED.value} (not run)"
         about: Metadata = {"outcome": outcome, "seconds": round(seconds, 3)}
+        about |= {
+            "started": dg.MetadataValue.timestamp(trace.started),
+            "ended": dg.MetadataValue.timestamp(trace.ended),
+        }
         if trace.error:
             about["problem"] = trace.error
         about |= _about(project, audited, stage)
@@ -181,9 +188,15 @@ def _audit(project: Project, audited: Audited) -> Metadata:
         "record": committed.record,
         "result_digest": committed.result_digest,
         "new_record": committed.new,
+        **traced(audited.trace),
         **pages,
         **({"findings": _findings(shown)} if shown else {}),
     }
+
+
+def traced(trace: Trace) -> Metadata:
+    """Return the path of a model-night as the emitter of lineage looks for it."""
+    return {TRACE: dg.MetadataValue.json(encode(trace))}
 
 
 def check_results(audited: Audited) -> Iterator[dg.AssetCheckResult]:

@@ -9,9 +9,11 @@ import dagster as dg
 
 from audit_pipeline.config import Project
 from audit_pipeline.due import Due
-from audit_pipeline.errors import AuditError
+from audit_pipeline.errors import LineageError
 from audit_pipeline.orchestration.assets import LISTENER, key
 from audit_pipeline.orchestration.build import JOB, definitions
+from audit_pipeline.orchestration.emitter import emit_ended
+from audit_pipeline.orchestration.failure import why
 from audit_pipeline.records import Stage
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -25,6 +27,7 @@ class NightRun:
     night: date
     models: tuple[str, ...]
     crashed: dict[str, str]  # model whose step failed -> why, in our own words; no record was made
+    lineage: str | None = None  # why its lineage could not be written yet; the next pass does it
 
 
 def run_due(
@@ -50,22 +53,13 @@ def run_due(
         finally:
             LISTENER.reset(token)
         failed = {e.step_key: e for e in result.get_step_failure_events()}
-        crashed = {m: _why(failed[step]) for m in models if (step := f"audit__{m}") in failed}
-        yield NightRun(result.run_id, night, models, crashed)
+        crashed = {m: why(failed[step]) for m in models if (step := f"audit__{m}") in failed}
+        yield NightRun(result.run_id, night, models, crashed, _tell_lineage(project, instance))
 
 
-def _why(event: dg.DagsterEvent) -> str:
-    """Return our own sentence when the error is ours, else only its class: a foreign message can hold row values."""
-    error = event.step_failure_data.error
-    cause = error.cause if error is not None and error.cause is not None else error
-    if cause is None:
-        return "it failed without an error"
-    ours = {c.__name__ for c in _tree(AuditError)}
-    name = str(cause.cls_name)
-    return cause.message.partition(": ")[2].strip() if name in ours else f"{name} was raised"
-
-
-def _tree(kind: type[AuditError]) -> Iterator[type[AuditError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _tree(below)
+def _tell_lineage(project: Project, instance: dg.DagsterInstance) -> str | None:
+    """Write the lineage of what has ended; return why that failed: an audit does not fail by it."""
+    try:
+        return next(iter(emit_ended(project, instance).problems), None)
+    except LineageError as error:
+        return str(error)

@@ -15,9 +15,10 @@ from audit_pipeline import fleet
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.due import Due, due_nights
 from audit_pipeline.durable import write_whole
-from audit_pipeline.errors import PublishError
+from audit_pipeline.errors import LineageError, PublishError
 from audit_pipeline.evidence import Store
 from audit_pipeline.orchestration.dead import close_dead_runs
+from audit_pipeline.orchestration.emitter import emit_ended
 from audit_pipeline.orchestration.requests import requests
 
 EVERY_S = 30
@@ -77,7 +78,7 @@ def _deliver(root: Path) -> dg.SensorDefinition:
     @dg.sensor(
         name="deliver",
         minimum_interval_seconds=EVERY_S,
-        description="Closes dead runs, publishes audit.duckdb, sends alerts, sweeps leftovers; writes a heartbeat.",
+        description="Closes dead runs, writes lineage, publishes, sends alerts, sweeps leftovers; leaves a heartbeat.",
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -91,7 +92,11 @@ def deliver(project: Project, instance: dg.DagsterInstance) -> str:
     if not project.layout.audit.exists():
         return "nothing audited yet"
     now = datetime.now(UTC)
-    closed = close_dead_runs(project, instance)
+    closed = close_dead_runs(instance)
+    try:
+        told = f"lineage of {emit_ended(project, instance).runs} runs written"
+    except LineageError as error:
+        told = str(error)
     swept = Store(project.layout).sweep_if_alone()
     sent = fleet.send_alerts(project, runs=_ended(instance, now - RETRY), since=now - RETRY)
     try:
@@ -101,7 +106,7 @@ def deliver(project: Project, instance: dg.DagsterInstance) -> str:
         published = str(error)
     write_whole(heartbeat(project), now.isoformat().encode())
     undelivered = sum(not d.delivered for d in sent)
-    words = [f"{len(closed)} dead runs closed", f"{swept} leftovers set aside", published]
+    words = [f"{len(closed)} dead runs closed", told, f"{swept} leftovers set aside", published]
     return "; ".join([*words, f"{len(sent) - undelivered} alerts sent, {undelivered} not delivered"])
 
 

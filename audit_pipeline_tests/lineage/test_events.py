@@ -1,7 +1,6 @@
 """Events of a trace: valid by the official schemas, deterministic, and true."""
 
 import hashlib
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,33 +12,20 @@ from typing import Any
 import pytest
 
 from audit_pipeline.errors import LineageError
-from audit_pipeline.lineage.events import aborted_events, events_of
+from audit_pipeline.lineage.events import aborted_events, events_of, nightly_events
 from audit_pipeline.lineage.outbox import canonical
-from audit_pipeline.records import ColumnSource, Outcome, RunContext, Stage
+from audit_pipeline.records import ColumnProfile, ColumnSource, Outcome, RunContext, SourceCode, Stage
+from audit_pipeline_tests.lineage.official import FACETS, OFFICIAL, official, violations
 from audit_pipeline_tests.lineage.traces import COLUMNS, trace
-
-OFFICIAL = Path(__file__).parents[3] / "shared" / "openlineage"
-FACETS = Path(__file__).parents[2] / "audit_pipeline" / "lineage" / "facets"
 
 
 @pytest.fixture(scope="module")
-def official() -> Any:
+def schemas() -> Any:
     """The validator that stands beside the official schemas."""
-    if not (OFFICIAL / "validate_events.py").is_file():
+    found = official()
+    if found is None:
         pytest.skip(f"the official OpenLineage schemas are not at {OFFICIAL}")
-    spec = importlib.util.spec_from_file_location("validate_events", OFFICIAL / "validate_events.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def violations(official: Any, events: list[dict[str, Any]]) -> list[Any]:
-    schemas, stream = official.Schemas(custom=FACETS), official.Stream()
-    found = []
-    for event in events:
-        found += schemas.violations(event) + list(stream.violations(event))
-    return found + list(stream.finish())
+    return found
 
 
 def history() -> list[dict[str, Any]]:
@@ -54,23 +40,37 @@ def history() -> list[dict[str, Any]]:
         trace(night=date(2026, 7, 5), attempt=2),
         trace("cost", verdict=Outcome.NOT_EVALUATED),
     ]
+    begun, ended = run.created, run.created + timedelta(minutes=1)
     dead = aborted_events(
-        run, "cost", date(2026, 7, 8), "finance", "clinic", list(Stage), run.created, "the run's process died"
+        run, "cost", date(2026, 7, 8), "finance", "clinic", started=begun, ended=ended, reason="the process died"
     )
-    return [event for one in traces for event in events_of(one)] + dead
+    nightly = [
+        event
+        for number, (state, error) in enumerate({"COMPLETE": None, "FAIL": "No record of cost.", "ABORT": None}.items())
+        for event in nightly_events(
+            replace(run, run_id=f"night {number}"),
+            "clinic",
+            date(2026, 7, 8),
+            started=begun,
+            ended=ended,
+            state=state,
+            error=error,
+        )
+    ]
+    return [event for one in traces for event in events_of(one)] + dead + nightly
 
 
-def test_every_event_passes_the_official_strict_validation(official: Any) -> None:
-    assert violations(official, history()) == []
+def test_every_event_passes_the_official_strict_validation(schemas: Any) -> None:
+    assert violations(schemas, history()) == []
 
 
-def test_the_validator_would_see_a_facet_of_ours_that_breaks_its_own_schema(official: Any) -> None:
+def test_the_validator_would_see_a_facet_of_ours_that_breaks_its_own_schema(schemas: Any) -> None:
     events = events_of(trace())
     events[-1]["run"]["facets"]["audit_decision"]["verdict"] = "FINE"
-    assert any("FINE" in text for _, text in violations(official, events))
+    assert any("FINE" in text for _, text in violations(schemas, events))
 
 
-def test_the_validator_runs_as_a_command_on_what_the_outbox_holds(official: Any, tmp_path: Path) -> None:
+def test_the_validator_runs_as_a_command_on_what_the_outbox_holds(schemas: Any, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(canonical(event) for event in history()))
     command = [sys.executable, str(OFFICIAL / "validate_events.py"), str(file), "--strict", "--custom", str(FACETS)]
@@ -178,6 +178,75 @@ def test_drift_says_the_largest_score_and_counts_what_has_none() -> None:
     assert (drift["columns"], drift["notEvaluated"]) == (3, 1)
 
 
+def complete(events: list[dict[str, Any]], stage: str) -> dict[str, Any]:
+    """The terminal event of a stage."""
+    return next(e for e in events if e["job"]["name"].endswith(f".{stage}") and e["eventType"] == "COMPLETE")
+
+
+def test_the_snapshot_shows_aggregates_of_its_columns_and_no_extreme() -> None:
+    profile = (
+        ColumnProfile(
+            "age", "integer", "feature", "quasi_identifier", 2000, 40, 61, 50.5, 9.0, ((0.01, 22.0), (0.5, 50.0)), ()
+        ),
+        ColumnProfile("patient_id", "category", "subject_id", "direct_identifier", 2000, 0, None, None, None, (), ()),
+    )
+    checked = complete(events_of(replace(trace(), profile=profile)), "validation")
+    [snapshot] = [d for d in checked["inputs"] if "dataQualityMetrics" in d["inputFacets"]]
+    metrics = snapshot["inputFacets"]["dataQualityMetrics"]
+    assert (metrics["rowCount"], metrics["bytes"]) == (2000, 2000)
+    assert metrics["columnMetrics"] == {
+        "age": {"nullCount": 40, "distinctCount": 61, "count": 1960, "quantiles": {"0.01": 22.0, "0.5": 50.0}},
+        "patient_id": {"nullCount": 0, "count": 2000},
+    }
+
+
+def test_the_file_of_a_night_is_another_name_of_the_log() -> None:
+    made = trace()
+    first = made.stages[0]
+    log = replace(first.inputs[0], file="/clinic/input/log/2026-07-01.parquet")
+    events = events_of(replace(made, stages=(replace(first, inputs=(log, *first.inputs[1:])), *made.stages[1:])))
+    for event in events[:2]:  # the START says it as well
+        [said] = event["inputs"][0]["facets"]["symlinks"]["identifiers"]
+        assert said == {"namespace": "file", "name": "/clinic/input/log/2026-07-01.parquet", "type": "FILE"}
+
+
+def test_a_model_says_what_it_is_made_with(schemas: Any) -> None:
+    made = trace()
+    explained = made.stages[4]
+    model = replace(explained.inputs[1], framework="scikit-learn")
+    stages = (*made.stages[:4], replace(explained, inputs=(explained.inputs[0], model)), made.stages[5])
+    events = events_of(replace(made, stages=stages))
+    facet = complete(events, "explanation")["inputs"][1]["facets"]["audit_model"]
+    assert {key: facet[key] for key in ("name", "version", "sha256", "framework")} == {
+        "name": "high_utilizer",
+        "version": "3",
+        "sha256": model.version,
+        "framework": "scikit-learn",
+    }
+    assert "1-1-0/AuditModelDatasetFacet" in facet["_schemaURL"]
+    assert violations(schemas, events) == []
+
+
+def test_where_the_code_is_stands_there_only_when_the_project_says_so(schemas: Any) -> None:
+    assert all("sourceCodeLocation" not in event["job"]["facets"] for event in events_of(trace()))
+    code = SourceCode("https://git.example.org/audits.git", "models/", "4f2c")
+    events = events_of(replace(trace(), source_code=code))
+    said = events[0]["job"]["facets"]["sourceCodeLocation"]
+    assert (said["type"], said["url"]) == ("git", "https://git.example.org/audits.git/models")
+    assert (said["repoUrl"], said["version"]) == ("https://git.example.org/audits.git", "4f2c")
+    assert violations(schemas, events) == []
+
+
+def test_what_had_nothing_to_do_does_not_blame_a_stage_that_found_something() -> None:
+    made = trace()
+    failed = replace(made.stages[2], outcome=Outcome.FAIL)
+    unrun = replace(made.stages[4], outcome=None, inputs=(), outputs=())
+    events = events_of(replace(made, stages=(*made.stages[:2], failed, made.stages[3], unrun, made.stages[5])))
+    [skipped] = [event for event in events if event["eventType"] == "ABORT"]
+    tags = {tag["key"]: tag["value"] for tag in skipped["run"]["facets"]["tags"]["tags"]}
+    assert tags["reason"] == "did not run: the model has nothing configured for it"
+
+
 @pytest.mark.parametrize(
     ("dataset", "column", "match"),
     [("/nowhere", "age", "not among its inputs"), ("/clinic/input/log/high_utilizer", "ghost", "not in its schema")],
@@ -192,7 +261,10 @@ def test_a_trace_that_contradicts_itself_is_refused(dataset: str, column: str, m
 
 def test_published_facet_schemas_never_change() -> None:
     # a consumer may have stored them under their URL: a change needs a new version and a new file
-    digests = {p.stem: hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in sorted(FACETS.glob("*.json"))}
+    digests = {
+        p.relative_to(FACETS).with_suffix("").as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()[:16]
+        for p in sorted(FACETS.rglob("*.json"))
+    }
     assert digests == json.loads((Path(__file__).parent / "facet_digests.json").read_text())
 
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_pipeline.lineage import store
-from audit_pipeline.lineage.events import aborted_events, events_of
-from audit_pipeline.records import Outcome, RunContext, Stage
+from audit_pipeline.lineage.events import events_of
+from audit_pipeline.records import Outcome, Stage
 from audit_pipeline_tests.lineage.conftest import Load, tables, write
 from audit_pipeline_tests.lineage.traces import dataset, trace
 
@@ -224,25 +224,6 @@ def test_messages_of_other_producers_are_not_repeated(tmp_path: Path, connection
     write(tmp_path, "1.jsonl", [event])
     store.load(connection, tmp_path)
     assert connection.execute("select state, error from lineage.run").fetchall() == [("FAIL", None)]
-
-
-def test_runs_without_an_end_are_found_and_aborting_them_closes_them(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection
-) -> None:
-    made = trace()
-    lost = [event for event in events_of(made) if event["eventType"] == "START"][3:]
-    write(tmp_path, "1.jsonl", events_of(made)[:6] + lost)
-    store.load(connection, tmp_path)
-    found = store.unfinished(connection)
-    assert [run.job.split(".")[1] for run in found] == ["performance", "explanation", "audit"]
-    run = RunContext(made.run.run_id, made.run.created)
-    stages = [Stage(item.job.split(".")[1]) for item in found]
-    ends = aborted_events(
-        run, made.model_id, made.night, made.owner, made.project, stages, made.stages[-1].ended, "its process died"
-    )
-    write(tmp_path, "2.jsonl", [event for event in ends if event["eventType"] != "START"])
-    store.load(connection, tmp_path)
-    assert store.unfinished(connection) == []
 
 
 def test_a_failed_load_leaves_the_database_as_it_was(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,6 @@
 """What the tests of Dagster's side share: how a model-night looks in an instance, and how a request is executed."""
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -10,8 +11,13 @@ import dagster as dg
 from audit_pipeline.config import Project
 from audit_pipeline.due import Due
 from audit_pipeline.evidence import LogEntry, Store
+from audit_pipeline.fleet import publish_store
+from audit_pipeline.lineage.outbox import canonical
 from audit_pipeline.orchestration.build import JOB, definitions
+from audit_pipeline.orchestration.emitter import ENDED, events_of_run
+from audit_pipeline.publish import published
 from audit_pipeline.records import Stage
+from audit_pipeline_tests.lineage.official import official, violations
 
 
 def records(project: Project) -> list[LogEntry]:
@@ -73,3 +79,37 @@ def bytes_below(folder: Path) -> dict[Path, bytes]:
 def stages_of(models: Sequence[str]) -> set[tuple[str, str]]:
     """Every asset of some models."""
     return {(model, stage.value) for model in models for stage in Stage}
+
+
+def states(project: Project, run_id: str) -> dict[tuple[str, str], str]:
+    """The state of each lineage run of one Dagster run, by model and stage; of several tries the last."""
+    publish_store(project)
+    with published(project.layout) as connection:
+        sql = """
+            SELECT r.model_id, r.stage, r.state FROM lineage.run r
+            WHERE r.stage IS NOT NULL AND EXISTS (
+                SELECT 1 FROM lineage.event e WHERE e.run_id = r.run_id AND contains(e.event::VARCHAR, ?))
+            ORDER BY r.started
+        """
+        return {(model, stage): state for model, stage, state in connection.execute(sql, [run_id]).fetchall()}
+
+
+def assert_lineage_is_whole(project: Project, instance: dg.DagsterInstance) -> None:
+    """Every ended run has its end in lineage, every event is valid, and a second pass gives the same bytes."""
+    publish_store(project)
+    written = [
+        line for file in sorted(project.layout.outbox.glob("*.jsonl")) for line in file.read_bytes().splitlines()
+    ]
+    again = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=list(ENDED))):
+        events = [canonical(event) for event in events_of_run(project, instance, record)]
+        assert set(events) <= set(written), record.dagster_run.run_id
+        again += events
+    assert len(written) == len(set(written)) == len(again)
+    with published(project.layout) as connection:
+        assert connection.execute("SELECT count(*) FROM lineage.run WHERE state = 'RUNNING'").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) FROM lineage.event").fetchall() == [(len(written),)]
+        assert connection.execute("SELECT count(*) FROM lineage.quarantine").fetchall() == [(0,)]
+    schemas = official()
+    if schemas is not None:
+        assert violations(schemas, [json.loads(line) for line in written]) == []

@@ -12,8 +12,9 @@ from audit_pipeline.config import Project, load_project
 from audit_pipeline.errors import AuditError, KeyMissingError, UnreadableError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.verify import verify
-from audit_pipeline.orchestration.assets import CHECKS, told_without_values
+from audit_pipeline.orchestration.assets import CHECKS
 from audit_pipeline.orchestration.build import definitions
+from audit_pipeline.orchestration.failure import told_without_values
 from audit_pipeline.orchestration.instance import instance_of
 from audit_pipeline.orchestration.metadata import bars
 from audit_pipeline.orchestration.run import run_due

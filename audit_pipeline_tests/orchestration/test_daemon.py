@@ -19,10 +19,11 @@ from audit_pipeline.due import due_nights
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.verify import verify
 from audit_pipeline.orchestration.build import definitions
+from audit_pipeline.orchestration.emitter import emit_ended
 from audit_pipeline.orchestration.instance import instance_of, prepare_home
 from audit_pipeline.orchestration.sensors import heartbeat
 from audit_pipeline.publish import published
-from audit_pipeline_tests.orchestration.kit import digests, records
+from audit_pipeline_tests.orchestration.kit import assert_lineage_is_whole, digests, records
 from audit_pipeline_tests.receiver import receiver
 from audit_pipeline_tests.small_project import MODELS, NIGHTS, build
 
@@ -77,6 +78,8 @@ def test_what_arrives_is_audited_with_nobody_there_and_a_backfill_goes_in_order(
             backfill = again(project, instance)
             wait_until(lambda: status(instance, backfill) in DONE, project=project)
         arrived, filled = runs(instance, "dagster/sensor_name"), runs(instance, "dagster/backfill")
+        emit_ended(project, instance)  # what ended since the daemon's last tick
+        assert_lineage_is_whole(project, instance)
     success = dg.DagsterRunStatus.SUCCESS
     nights = [str(night) for night in FEW]
     assert arrived == [(night, success) for night in nights]

@@ -1,4 +1,4 @@
-"""Runs whose process was killed are closed, ended in lineage, and made good by the next run."""
+"""Runs whose process was killed are closed, end in lineage as well, and are made good by the next run."""
 
 import os
 import signal
@@ -19,12 +19,13 @@ from audit_pipeline.evidence.verify import verify
 from audit_pipeline.fleet import publish_store
 from audit_pipeline.orchestration.assets import HOST_TAG
 from audit_pipeline.orchestration.build import JOB, definitions
-from audit_pipeline.orchestration.dead import close_dead_runs, reconcile
+from audit_pipeline.orchestration.dead import close_dead_runs
+from audit_pipeline.orchestration.emitter import emit_ended
 from audit_pipeline.orchestration.instance import instance_of
 from audit_pipeline.orchestration.run import run_due
 from audit_pipeline.publish import published
 from audit_pipeline.records import Stage
-from audit_pipeline_tests.orchestration.kit import bytes_below, records, run_of
+from audit_pipeline_tests.orchestration.kit import bytes_below, records, run_of, states
 from audit_pipeline_tests.small_project import NIGHTS, write_log
 
 N1, N2, N3, N4, N5 = NIGHTS
@@ -48,17 +49,6 @@ def killed_in(project: Project, model_id: str, stage: str) -> None:
         process.wait()
 
 
-def states(project: Project, run_id: str) -> dict[tuple[str, str], str]:
-    """The state of each lineage run of one Dagster run, by model and stage."""
-    publish_store(project)
-    with published(project.layout) as connection:
-        sql = """
-            SELECT r.model_id, r.stage, r.state FROM lineage.run r
-            WHERE EXISTS (SELECT 1 FROM lineage.event e WHERE e.run_id = r.run_id AND contains(e.event::VARCHAR, ?))
-        """
-        return {(model, stage): state for model, stage, state in connection.execute(sql, [run_id]).fetchall()}
-
-
 def running(project: Project) -> int:
     with published(project.layout) as connection:
         [(count,)] = connection.execute("SELECT count(*) FROM lineage.run WHERE state = 'RUNNING'").fetchall()
@@ -74,8 +64,9 @@ def test_a_killed_run_is_closed_and_the_next_run_makes_it_good(two_nights: Proje
     with instance_of(two_nights) as instance:
         open_runs = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
         [dead] = [r.dagster_run.run_id for r in open_runs]
-        assert close_dead_runs(two_nights, instance) == [dead]
+        assert close_dead_runs(instance) == [dead]
         assert run_of(instance, dead).status is dg.DagsterRunStatus.FAILURE
+        assert emit_ended(two_nights, instance).runs == 1
         found = states(two_nights, dead)
         assert {found["churn", s.value] for s in (Stage.SNAPSHOT, Stage.AUDIT)} == {"COMPLETE"}
         assert {found["spend", s.value] for s in Stage} == {"ABORT"}
@@ -83,78 +74,52 @@ def test_a_killed_run_is_closed_and_the_next_run_makes_it_good(two_nights: Proje
         assert running(two_nights) == 0
 
         outbox = bytes_below(two_nights.layout.outbox)
-        assert close_dead_runs(two_nights, instance) == []
-        assert reconcile(two_nights, instance) == 0
+        assert close_dead_runs(instance) == []
+        assert emit_ended(two_nights, instance).events == 0
         assert bytes_below(two_nights.layout.outbox) == outbox
 
         assert Store(two_nights.layout).sweep_if_alone() > 0
         due = due_nights(two_nights, now=datetime.now(UTC))
         assert [(d.model_id, d.night) for d in due] == [("spend", N3)]
         assert [done.crashed for done in run_due(two_nights, instance, due)] == [{}]
-        close_dead_runs(two_nights, instance)
+        close_dead_runs(instance)
     assert len(records(two_nights)) == before + 3
     assert verify(Store(two_nights.layout)).problems == ()
     publish_store(two_nights)
     assert running(two_nights) == 0
 
 
-def test_a_second_pass_over_a_lost_mark_writes_the_same_bytes(two_nights: Project) -> None:
-    # The mark is only there to save work: without it, what is in lineage already is still not written again.
-    with instance_of(two_nights) as instance:
-        run_id = pretend(two_nights, instance, pid=dead_process())
-        close_dead_runs(two_nights, instance)
-        outbox = bytes_below(two_nights.layout.outbox)
-        instance.add_run_tags(run_id, {"audit/lineage": "another"})
-        assert reconcile(two_nights, instance) == 0
-        assert bytes_below(two_nights.layout.outbox) == outbox
-    assert set(states(two_nights, run_id).values()) == {"ABORT"}
-
-
-def test_a_crash_that_told_lineage_nothing_is_ended_there_too(two_nights: Project) -> None:
-    # The project becomes unreadable between the request and the step: no stage was begun.
-    broken = two_nights.root / "project.yaml"
-    text = broken.read_text()
-    with instance_of(two_nights) as instance:
-        job = definitions(two_nights).resolve_job_def(JOB)
-        broken.write_text("schema_version: 2\n")
-        result = job.execute_in_process(instance=instance, partition_key=str(N3), raise_on_error=False)
-        broken.write_text(text)
-        assert not result.success
-        assert reconcile(two_nights, instance) == 2 * len(Stage)
-    assert set(states(two_nights, result.run_id).values()) == {"ABORT"}
-
-
 def test_the_run_of_a_living_process_is_left_alone(two_nights: Project) -> None:
     with instance_of(two_nights) as instance:
         pretend(two_nights, instance, pid=os.getpid())
-        assert close_dead_runs(two_nights, instance) == []
+        assert close_dead_runs(instance) == []
 
 
 def test_a_run_whose_worker_died_lives_on_in_its_step(two_nights: Project) -> None:
     with instance_of(two_nights) as instance:
         run_id = pretend(two_nights, instance, pid=dead_process())
         say(instance, run_id, dg.DagsterEventType.STEP_WORKER_STARTED, os.getpid())
-        assert close_dead_runs(two_nights, instance) == []
+        assert close_dead_runs(instance) == []
 
 
 def test_a_number_that_another_process_bears_by_now_is_no_sign_of_life(two_nights: Project) -> None:
     with instance_of(two_nights) as instance:
         run_id = pretend(two_nights, instance, pid=os.getpid(), seen=time.time() - 86400)
-        assert close_dead_runs(two_nights, instance) == [run_id]
+        assert close_dead_runs(instance) == [run_id]
 
 
 def test_the_run_of_another_machine_is_left_alone(two_nights: Project) -> None:
     with instance_of(two_nights) as instance:
         run_id = pretend(two_nights, instance, pid=dead_process())
         instance.add_run_tags(run_id, {HOST_TAG: f"not-{socket.gethostname()}"})
-        assert close_dead_runs(two_nights, instance) == []
+        assert close_dead_runs(instance) == []
 
 
 def test_a_run_that_has_just_been_created_is_left_alone(two_nights: Project) -> None:
     with instance_of(two_nights) as instance:
         job = definitions(two_nights).resolve_job_def(JOB)
         instance.create_run_for_job(job, tags={"dagster/partition": str(N3)})
-        assert close_dead_runs(two_nights, instance) == []
+        assert close_dead_runs(instance) == []
 
 
 def pretend(project: Project, instance: dg.DagsterInstance, *, pid: int, seen: float | None = None) -> str:

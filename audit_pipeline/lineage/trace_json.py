@@ -1,0 +1,75 @@
+"""A trace as plain JSON and back: it travels in the metadata of Dagster's log, from the step to the emitter.
+
+The same datasets recur in many stages; they are written once, and stages name them by their place in that list.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from audit_pipeline.errors import LineageError
+from audit_pipeline.records import Dataset, Trace
+
+FORM = 1  # of the JSON; a reader of another form says so
+SIDES = ("inputs", "outputs")
+
+
+def encode(trace: Trace) -> dict[str, Any]:
+    """Return `trace` as objects, lists, text and numbers."""
+    places: dict[Dataset, int] = {}
+    stages = []
+    for stage in trace.stages:
+        named = {side: [places.setdefault(d, len(places)) for d in getattr(stage, side)] for side in SIDES}
+        stages.append({**_plain(asdict(stage)), **named})
+    body = {key: value for key, value in asdict(trace).items() if key != "stages"}
+    return {"form": FORM, **_plain(body), "datasets": [_plain(asdict(d)) for d in places], "stages": stages}
+
+
+def decode(body: Mapping[str, Any]) -> Trace:
+    """Return the trace that `encode` wrote.
+
+    Raises:
+        LineageError: it is of another form, or no trace.
+    """
+    if body.get("form") != FORM:
+        raise LineageError(f"A trace of form {body.get('form')!r} cannot be read; this version reads form {FORM}.")
+    try:
+        datasets = body["datasets"]
+        stages = [{**s, **{side: [datasets[place] for place in s[side]] for side in SIDES}} for s in body["stages"]]
+        trace: Trace = _made(Trace, {**body, "stages": stages})
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise LineageError(f"A trace in Dagster's log is damaged ({type(error).__name__}).") from None
+    return trace
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold."""
+    match value:
+        case Enum():
+            return value.value
+        case date():  # a datetime is one too
+            return value.isoformat()
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+    return value
+
+
+def _made(kind: Any, value: Any) -> Any:
+    """Return `value` as an object of `kind`: a dataclass of records.py, or what its fields are declared to hold."""
+    inner = get_args(kind)
+    if get_origin(kind) in (Union, types.UnionType):  # only `X | None` is used
+        return None if value is None else _made(next(k for k in inner if k is not type(None)), value)
+    if get_origin(kind) is tuple:
+        kinds = (inner[0],) * len(value) if inner[-1] is Ellipsis else inner
+        return tuple(_made(k, v) for k, v in zip(kinds, value, strict=True))
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value})
+    if kind in (date, datetime):
+        return kind.fromisoformat(value)
+    return kind(value) if isinstance(kind, type) and issubclass(kind, Enum) else value
