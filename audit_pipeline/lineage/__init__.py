@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
+    from audit_pipeline.lineage.raw import raw_events
     from audit_pipeline.lineage.store import create, load, unfinished
+    from audit_pipeline.lineage.validation import Validated, read_file, read_outbox, validate
 
 _HOMES = {
     "events": ("aborted_events", "events_of", "run_id"),
     "outbox": ("append",),
     "page": ("graph_page",),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
+    "raw": ("raw_events",),
     "store": ("create", "load", "unfinished"),
+    "validation": ("Validated", "read_file", "read_outbox", "validate"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Graph",
     "Node",
+    "Validated",
     "aborted_events",
     "append",
     "create",
@@ -36,11 +41,15 @@ __all__ = [
     "events_of",
     "graph_page",
     "load",
+    "raw_events",
+    "read_file",
+    "read_outbox",
     "resolve",
     "run_id",
     "tree",
     "unfinished",
     "upstream",
+    "validate",
 ]
 
 
