@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
     from audit_pipeline.lineage.raw import raw_events
+    from audit_pipeline.lineage.relay import Behind, Relayed, behind, relay_events
     from audit_pipeline.lineage.store import create, load, unfinished
     from audit_pipeline.lineage.validation import Validated, read_file, read_outbox, validate
 
@@ -25,17 +26,21 @@ _HOMES = {
     "page": ("graph_page",),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
     "raw": ("raw_events",),
+    "relay": ("Behind", "Relayed", "behind", "relay_events"),
     "store": ("create", "load", "unfinished"),
     "validation": ("Validated", "read_file", "read_outbox", "validate"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Behind",
     "Graph",
     "Node",
+    "Relayed",
     "Validated",
     "aborted_events",
     "append",
+    "behind",
     "create",
     "downstream",
     "events_of",
@@ -44,6 +49,7 @@ __all__ = [
     "raw_events",
     "read_file",
     "read_outbox",
+    "relay_events",
     "resolve",
     "run_id",
     "tree",
