@@ -28,8 +28,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     missing = never_audited(own, models)
     seen, relay = heartbeat(own), relay_behind(own)
     if as_json:
-        told = {"models": models, "never_audited": missing, "daemon_seen": seen}
-        print_json(told | ({"relay": relay} if relay else {}))
+        print_json({"models": models, "never_audited": missing, "daemon_seen": seen, "relay": relay})
         return
     out.print(fleet_line(models, missing))
     rows = [

@@ -64,7 +64,7 @@ class Consumer:
         """
         try:
             status = self._post(event)
-        except requests.RequestException as error:
+        except (OSError, ValueError) as error:  # those of `requests`, and what it lets through from below
             raise RelayError(f"{self._url} {_why(error)}.") from error
         if status in REFUSALS:
             return status
@@ -87,7 +87,7 @@ def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _why(error: requests.RequestException) -> str:
+def _why(error: Exception) -> str:
     """Say in words why there is no answer; the library's own text may quote what was sent."""
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (requests.TooManyRedirects, "redirects to another address: give that one as `lineage.relay.url`"),

@@ -154,5 +154,6 @@ def test_without_a_consumer_relay_is_wrong_usage_and_status_is_silent(call: Call
     assert (ended.code, ended.out) == (2, "")
     assert "No consumer of lineage is configured" in ended.err
     assert "relay" not in call("--project", root, "status").out
+    assert json.loads(call("--project", root, "status", "--json").out)["relay"] is None
     (root / "project.yaml").write_text("no: project\n")  # status answers all the same
     assert call("--project", root, "status").code == 0

@@ -161,6 +161,45 @@ def test_a_redirect_is_not_followed_and_nothing_passes_for_taken(tmp_path: Path)
     assert done.trouble and "redirects to another address" in done.trouble
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"junk\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 40\r\n\r\ncut off",
+        b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\njunk",
+        b"HTTP/1.1 302 Found\r\nLocation: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+    ],
+)
+def test_an_answer_that_is_none_is_trouble_and_the_event_waits(tmp_path: Path, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1_000_000)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        done = relay_events(filled(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}"))
+        thread.join()
+    assert done.trouble and (done.sent, done.refused, done.behind.waiting) == (0, (), 24)
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b", "nowhere.invalid"])
+def test_a_host_that_is_none_is_trouble(tmp_path: Path, host: str) -> None:
+    done = relay_events(filled(tmp_path, f"http://{host}"))
+    assert done.trouble and done.trouble.startswith(f"http://{host} cannot be ")
+
+
+def test_a_list_of_authorities_that_is_not_there_is_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    done = relay_events(filled(tmp_path, "https://127.0.0.1:9"))
+    assert done.trouble and "cannot be sent to" in done.trouble
+
+
 def test_the_path_of_the_address_is_kept(tmp_path: Path) -> None:
     with consumer() as sink:
         assert relay_events(filled(tmp_path, f"{sink.url}/behind/proxy")).sent == 24
@@ -321,6 +360,7 @@ def test_killed_while_the_consumer_has_an_event_it_comes_twice_and_no_other(tmp_
     assert sink.asked == [*ALL[: number + 1], *ALL[number:]]
 
 
+@pytest.mark.acceptance
 def test_killed_at_random_moments_nothing_is_lost_and_only_what_was_not_acknowledged_is_doubled() -> None:
     chance, kills = random.Random(5), 12
     events = [event for day in range(1, 26) for event in events_of(trace(night=date(2026, 7, day)))]
