@@ -17,6 +17,7 @@
     ├── KeyMissingError             a key that is needed is not where its reference points
     │   └── SecretMissingError      another secret, such as a channel's address, is not there
     ├── LineageError                an event or a lineage question cannot be answered
+    │   └── RelayError              the consumer of lineage did not take an event, and may take it later
     ├── PublishError                the published database is missing or could not be written
     ├── QueryError                  a question the published database cannot answer
     │   └── NothingAuditedError     there is no evidence to ask about yet
@@ -40,7 +41,7 @@ class ExitCode(IntEnum):
     FAILED = 1  # a verdict is FAIL
     USAGE = 2  # usage or configuration
     NOT_EVALUATED = 3  # something due could not be evaluated
-    NOT_DELIVERED = 4  # evidence made but not delivered (publish or alert)
+    NOT_DELIVERED = 4  # evidence made but not delivered (publish, alert or relay)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -221,6 +222,12 @@ class LineageError(AuditError):
     """An event or a lineage question that cannot be answered."""
 
     exit_code = ExitCode.USAGE
+
+
+class RelayError(LineageError):
+    """The consumer of lineage did not take an event, and may take it later."""
+
+    exit_code = ExitCode.NOT_DELIVERED
 
 
 class PublishError(AuditError):

@@ -133,7 +133,8 @@ def test_the_yaml_in_operations_is_a_configuration() -> None:
     assert blocks
     for block in blocks:
         part = yaml.safe_load(block)
-        whole = {"schema_version": 1, "name": "p", "nights": {"first": "2026-01-01"}} | part
+        least = {"name": "p", "nights": {"first": "2026-01-01"}, "owners": {"team": {"name": "Team"}}}
+        whole = {"schema_version": 1} | least | part
         ProjectConfig.model_validate(whole)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import audit_pipeline
-from audit_pipeline.cli import demo, init, lineage, query, rebuild, reconcile, run, show, status, ui, verify
+from audit_pipeline.cli import demo, events, init, lineage, query, rebuild, reconcile, run, show, status, ui, verify
 from audit_pipeline.cli.console import error
 from audit_pipeline.cli.context import Context
 from audit_pipeline.errors import AuditError, ExitCode
@@ -45,6 +45,7 @@ def _version() -> None:
 
 for module in (demo, init, run, status, show, query, verify, rebuild, reconcile, ui):
     module.register(app)
+events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")
 
 

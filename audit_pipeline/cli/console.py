@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from rich.console import Console
 from rich.table import Table
@@ -45,6 +45,18 @@ def heading(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print a result for machines: dates as ISO text, what is no finite number as null."""
     out.print(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
+
+
+def print_lines(lines: Iterable[bytes], target: BinaryIO) -> int:
+    """Write lines as the bytes they are; return how many the reader took: `| head` may have seen enough."""
+    count = 0
+    try:
+        for count, line in enumerate(lines, 1):  # noqa: B007 (it is returned)
+            target.write(line + b"\n")
+        target.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return count
 
 
 def _finite(value: Any) -> Any:

@@ -1,13 +1,16 @@
 """`status`: one line for the whole fleet, then the last night of every model."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
+from audit_pipeline import lineage
 from audit_pipeline.cli.console import out, print_json, table, verdict
 from audit_pipeline.cli.context import Context, Json
+from audit_pipeline.config import project_alone
 
 STALE_S = 600  # a daemon that has not been seen for longer is called silent
 LAST = "SELECT * FROM audit.v_last_night"
@@ -23,9 +26,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     own: Context = context.obj
     models = own.ask(LAST).records()
     missing = never_audited(own, models)
-    seen = heartbeat(own)
+    seen, relay = heartbeat(own), relay_behind(own)
     if as_json:
-        print_json({"models": models, "never_audited": missing, "daemon_seen": seen})
+        print_json({"models": models, "never_audited": missing, "daemon_seen": seen, "relay": relay})
         return
     out.print(fleet_line(models, missing))
     rows = [
@@ -43,6 +46,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     ]
     table(("model", "night", "verdict", "rows", "failed", "warned", "performance", "owner"), rows)
     out.print(_daemon(seen))
+    if relay:
+        words = "is told everything" if not relay["waiting"] else f"is {relay['waiting']:,} events behind"
+        out.print(f"Lineage relay: {relay['url']} {words}; it refused {relay['refused']:,}.")
 
 
 def never_audited(own: Context, models: list[dict[str, Any]]) -> list[str]:
@@ -68,6 +74,13 @@ def heartbeat(own: Context) -> str | None:
     """Return when the daemon's deliver sensor last ticked."""
     file = own.layout.audit / ".state" / "heartbeat"
     return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+def relay_behind(own: Context) -> dict[str, Any] | None:
+    """Return how far the consumer of lineage is behind; None without one, or where project.yaml has a fault."""
+    project = project_alone(own.root)
+    to = project.lineage.relay if project else None
+    return {"url": to.url} | asdict(lineage.behind(own.layout, to)) if to else None
 
 
 def _daemon(seen: str | None) -> str:

@@ -1,9 +1,9 @@
 """YAML and environment to typed objects; all faults at once, with file and key."""
 
-from audit_pipeline.config.load import AuditedModel, Project, load_project
+from audit_pipeline.config.load import AuditedModel, Project, load_project, project_alone
 from audit_pipeline.config.model import ColumnConfig, Labels, ModelConfig
 from audit_pipeline.config.policy import Floor, Limit, Policy
-from audit_pipeline.config.project import Layout, Limits, ProjectConfig
+from audit_pipeline.config.project import Layout, Limits, ProjectConfig, Relay
 from audit_pipeline.config.source import NightlySource, Source
 from audit_pipeline.config.source import Reference as ReferenceConfig
 from audit_pipeline.config.suite import ExpectationConfig, SuiteConfig
@@ -23,7 +23,9 @@ __all__ = [
     "Project",
     "ProjectConfig",
     "ReferenceConfig",
+    "Relay",
     "Source",
     "SuiteConfig",
     "load_project",
+    "project_alone",
 ]

@@ -79,6 +79,11 @@ def load_project(root: Path) -> Project:
     return Project(root=root, config=project.value, models=models)
 
 
+def project_alone(root: Path) -> ProjectConfig | None:
+    """Return project.yaml without any model, or None when it has a fault: for what must answer all the same."""
+    return read(root / "project.yaml", ProjectConfig, root=root, faults=[]).value
+
+
 def require_project(root: Path) -> None:
     """Refuse a folder that is no project.
 

@@ -1,14 +1,16 @@
 """project.yaml: what all models of a project share."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.model import Name
@@ -91,10 +93,35 @@ class SourceCode(Strict):
         return os.environ.get(name, "").strip() or "unknown" if kind == "env" else self.version
 
 
+def _server(text: str) -> str:
+    """Refuse what is no plain address of a server; a login in it would be a secret."""
+    try:
+        parts = urlsplit(text)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        plain = False
+    if not plain or re.search(r"[^!-~]|[@?#]|/api/v1/lineage/?$", text):
+        raise ValueError("must be an address such as http://marquez:5000, without login, query or /api/v1/lineage")
+    return text
+
+
+class Relay(Strict):
+    """The one consumer that is sent the lineage events, by Marquez's protocol: POST to `url`/api/v1/lineage."""
+
+    url: Annotated[str, AfterValidator(_server)] = Field(description="where it listens")
+    api_key: Reference | None = Field(
+        default=None, description="`env:NAME` or `file:PATH` that holds its API key, sent as a bearer token"
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = Field(
+        default=5.0, description="seconds without an answer after which it is tried again later"
+    )
+
+
 class Lineage(Strict):
-    """What the lineage says beside what the audits did."""
+    """What the lineage says beside what the audits did, and where it goes beside this machine."""
 
     source_code: SourceCode | None = None
+    relay: Relay | None = Field(default=None, description="nothing is sent anywhere without it")
 
 
 class ProjectConfig(Ruled):
@@ -160,6 +187,11 @@ class Layout:
     def outbox(self) -> Path:
         """Lineage events waiting for the loader; drained files are kept."""
         return self.audit / "lineage" / "outbox"
+
+    @property
+    def relayed(self) -> Path:
+        """How far each consumer of lineage has been told."""
+        return self.audit / ".state" / "relay"
 
     @property
     def quarantine(self) -> Path:

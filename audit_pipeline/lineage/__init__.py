@@ -15,24 +15,34 @@ if TYPE_CHECKING:
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
+    from audit_pipeline.lineage.raw import raw_events
+    from audit_pipeline.lineage.relay import Behind, Relayed, behind, relay_events
     from audit_pipeline.lineage.store import create, load
     from audit_pipeline.lineage.trace_json import decode, encode
+    from audit_pipeline.lineage.validation import Validated, read_file, read_outbox, validate
 
 _HOMES = {
     "events": ("aborted_events", "events_of", "nightly_events", "nightly_id"),
     "outbox": ("append",),
     "page": ("graph_page",),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
+    "raw": ("raw_events",),
+    "relay": ("Behind", "Relayed", "behind", "relay_events"),
     "store": ("create", "load"),
     "trace_json": ("decode", "encode"),
+    "validation": ("Validated", "read_file", "read_outbox", "validate"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Behind",
     "Graph",
     "Node",
+    "Relayed",
+    "Validated",
     "aborted_events",
     "append",
+    "behind",
     "create",
     "decode",
     "downstream",
@@ -42,9 +52,14 @@ __all__ = [
     "load",
     "nightly_events",
     "nightly_id",
+    "raw_events",
+    "read_file",
+    "read_outbox",
+    "relay_events",
     "resolve",
     "tree",
     "upstream",
+    "validate",
 ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from audit_pipeline import fleet
+from audit_pipeline import fleet, lineage
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.due import Due, due_nights
 from audit_pipeline.durable import write_whole
@@ -23,6 +23,7 @@ from audit_pipeline.orchestration.requests import requests
 
 EVERY_S = 30
 LABELS_EVERY_S = 300  # outcomes come days late; looking costs as much as for logs
+RELAY_S = 5  # work per tick; the daemon ticks one sensor after the other, so a long one would hold up the alerts
 SETTLED_S = 5  # a file younger than this may still be written
 RETRY = timedelta(days=1)  # how long an undelivered alert is tried again
 LOGS = ("new", "not there", "log changed", "state lost")
@@ -31,7 +32,8 @@ LOGS = ("new", "not there", "log changed", "state lost")
 def sensors(project: Project, job: str) -> list[dg.SensorDefinition]:
     """Return the sensors of `project`."""
     root = project.root
-    return [_arrivals("arrived_logs", job, root, True), _arrivals("arrived_labels", job, root, False), _deliver(root)]
+    made = [_arrivals("arrived_logs", job, root, True), _arrivals("arrived_labels", job, root, False), _deliver(root)]
+    return [*made, _relay(root)] if project.config.lineage.relay else made
 
 
 def _arrivals(name: str, job: str, root: Path, logs: bool) -> dg.SensorDefinition:
@@ -108,6 +110,28 @@ def deliver(project: Project, instance: dg.DagsterInstance) -> str:
     undelivered = sum(not d.delivered for d in sent)
     words = [f"{len(closed)} dead runs closed", told, f"{swept} leftovers set aside", published]
     return "; ".join([*words, f"{len(sent) - undelivered} alerts sent, {undelivered} not delivered"])
+
+
+def _relay(root: Path) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="relay_lineage",
+        minimum_interval_seconds=EVERY_S,
+        description="Sends new lineage events to the consumer in `lineage.relay`; a dead one holds up nothing else.",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def _sensor() -> dg.SkipReason:
+        return dg.SkipReason(relay(load_project(root)))
+
+    return _sensor
+
+
+def relay(project: Project) -> str:
+    """Send lineage events for a few seconds; return what was done, in words."""
+    if not project.layout.outbox.exists():
+        return "nothing audited yet"
+    done = lineage.relay_events(project, budget_s=RELAY_S)
+    words = f"{done.sent} events sent, {len(done.refused)} refused, {done.behind.waiting} waiting"
+    return f"{words}: {done.trouble}" if done.trouble else words
 
 
 def _ended(instance: dg.DagsterInstance, since: datetime) -> set[str]:

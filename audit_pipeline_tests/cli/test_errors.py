@@ -12,7 +12,16 @@ from audit_pipeline.errors import ExitCode, NightMissingError
 from audit_pipeline_tests.cli.conftest import Call, Ended
 from audit_pipeline_tests.config import small
 
-ASKING = ("status", "query", "verify", "rebuild", "show risk 2026-07-01", "lineage upstream risk.audit")
+ASKING = (
+    "status",
+    "query",
+    "verify",
+    "rebuild",
+    "show risk 2026-07-01",
+    "lineage upstream risk.audit",
+    "lineage validate",
+    "lineage export",
+)
 
 
 def refused(ended: Ended, code: int, words: str) -> None:

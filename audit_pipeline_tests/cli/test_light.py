@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("dagster", "evidently", "great_expectations", "shap", "sklearn", "skops", "pandas", "numpy", "openlineage")
+HEAVY = (
+    "dagster",
+    "evidently",
+    "great_expectations",
+    "shap",
+    "sklearn",
+    "skops",
+    "pandas",
+    "numpy",
+    "openlineage",
+    "jsonschema",
+    "requests",
+)
 SCRIPT = """
 import sys
 from audit_pipeline.cli import main
@@ -20,7 +32,16 @@ sys.stderr.write(" ".join(sorted({name.partition(".")[0] for name in sys.modules
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "status", "show risk 2026-07-02", "query", "verify", "lineage graph -o /dev/null"]
+    "command",
+    [
+        "--help",
+        "status",
+        "show risk 2026-07-02",
+        "query",
+        "verify",
+        "lineage graph -o /dev/null",
+        "lineage export -o /dev/null",
+    ],
 )
 def test_no_heavy_package_is_loaded(audited: Path, command: str) -> None:
     words = [sys.executable, "-c", SCRIPT, "--project", str(audited), *command.split()]

@@ -74,6 +74,50 @@ def test_a_fault_of_the_project_file(tmp_path: Path, old: str, new: str, fault: 
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "marquez:5000",
+        "ftp://marquez",
+        "http://",
+        "http://me:s3cret@marquez",
+        "http://marquez?key=s3cret",
+        "http://marquez#s3cret",
+        "http://marquez:s3cret",
+        "http://marquez:70000",
+        "http://mar quez",
+        "http://märquez",
+        "http://[::1",
+        "http://marquez/api/v1/lineage",
+    ],
+)
+def test_the_address_of_the_relay_is_plain_and_a_wrong_one_is_not_repeated(tmp_path: Path, url: str) -> None:
+    found = faults(write(tmp_path, project=f"{PROJECT}lineage: {{relay: {{url: '{url}'}}}}\n"))
+    asked = "must be an address such as http://marquez:5000, without login, query or /api/v1/lineage"
+    assert found == [f"{P}: lineage.relay.url: {asked}"]
+
+
+@pytest.mark.parametrize(
+    ("relay", "fault"),
+    [
+        ("{}", "lineage.relay.url: is missing"),
+        ("{url: 'http://m', api_key: s3cret}", "lineage.relay.api_key: must be `env:NAME` or `file:PATH`"),
+        ("{url: 'http://m', timeout_s: 0}", "lineage.relay.timeout_s: Input should be greater than 0"),
+        ("{url: 'http://m', timeot_s: 1}", "lineage.relay.timeot_s: is no known key. Did you mean 'timeout_s'?"),
+    ],
+)
+def test_a_fault_of_the_relay(tmp_path: Path, relay: str, fault: str) -> None:
+    (found,) = faults(write(tmp_path, project=f"{PROJECT}lineage: {{relay: {relay}}}\n"))
+    assert found.startswith(f"{P}: {fault}")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://marquez:5000", "https://x.org/behind/proxy/", "http://[::1]:5000", "http://10.0.0.1"]
+)
+def test_an_address_of_the_relay(tmp_path: Path, url: str) -> None:
+    assert faults(write(tmp_path, project=f"{PROJECT}lineage: {{relay: {{url: '{url}'}}}}\n")) == []
+
+
+@pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
         ("model_id: risk", "model_id: rsik", "model_id: is 'rsik', the model file says 'risk'"),

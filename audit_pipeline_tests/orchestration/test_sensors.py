@@ -8,15 +8,18 @@ import dagster as dg
 import duckdb
 import pytest
 
-from audit_pipeline.config import Project
+from audit_pipeline import fleet
+from audit_pipeline.config import Project, load_project
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.verify import verify
+from audit_pipeline.lineage.outbox import canonical
 from audit_pipeline.orchestration import sensors
 from audit_pipeline.orchestration.build import definitions
 from audit_pipeline.orchestration.instance import instance_of
 from audit_pipeline.orchestration.run import run_due
 from audit_pipeline.orchestration.sensors import deliver, heartbeat
 from audit_pipeline.records import Stage
+from audit_pipeline_tests.consumer import consumer
 from audit_pipeline_tests.orchestration.kit import execute, nights_due, records
 from audit_pipeline_tests.receiver import receiver
 from audit_pipeline_tests.small_project import NIGHTS, write_labels, write_log
@@ -175,6 +178,51 @@ def test_a_database_that_cannot_be_published_keeps_no_alert_back(two_nights: Pro
     assert heartbeat(two_nights).exists()
 
 
+def relaying(project: Project, url: str) -> Project:
+    """The project with a consumer of its lineage."""
+    with (project.root / "project.yaml").open("a") as file:
+        file.write(f"lineage: {{relay: {{url: '{url}', timeout_s: 1}}}}\n")
+    return load_project(project.root)
+
+
+def test_lineage_is_relayed_by_a_sensor_of_its_own_where_a_consumer_is_named(two_nights: Project) -> None:
+    assert "relay_lineage" not in {s.name for s in definitions(two_nights).sensors or ()}
+    with consumer() as sink, instance_of(two_nights) as instance:
+        watch = Watch(relaying(two_nights, sink.url), instance, "relay_lineage")
+        assert watch.defs.resolve_sensor_def("relay_lineage").default_status is dg.DefaultSensorStatus.RUNNING
+        assert watch.tick() == []
+    lines = [line for f in sorted(two_nights.layout.outbox.iterdir()) for line in f.read_bytes().splitlines()]
+    assert len(lines) == 4 * 2 * len(Stage)
+    assert sorted(canonical(event) for event in sink.taken) == sorted(lines)
+
+
+def test_a_consumer_that_never_answers_holds_up_no_alert_and_one_tick_for_a_moment(two_nights: Project) -> None:
+    with receiver() as chat, consumer() as sink, instance_of(two_nights) as instance:
+        sink.answer = sink.silent
+        (two_nights.root / "audit" / "keys" / "chat.url").write_text(chat.url)
+        project = relaying(two_nights, sink.url)
+        begun = time.monotonic()
+        assert sensors.relay(project).endswith("did not answer in time.")
+        assert time.monotonic() - begun < sensors.RELAY_S
+        assert deliver(project, instance).endswith("1 alerts sent, 0 not delivered")
+    assert len(sink.asked) == 1
+
+
+@pytest.mark.acceptance
+def test_an_audit_makes_no_connection_to_a_consumer_that_never_answers(fresh: Project) -> None:
+    with consumer() as sink:
+        sink.answer = sink.silent
+        project = relaying(fresh, sink.url)
+        with instance_of(project) as instance:
+            [done] = run_due(project, instance, nights_due(project, ("churn", N1), ("spend", N1)))
+        assert done.crashed == {}
+        assert len(records(project)) == 2
+        fleet.publish_store(project)
+        assert (sink.connections, sensors.relay(project)[:14]) == (0, "0 events sent,")
+        assert sink.connections == 1  # it was there to be reached
+
+
 def test_before_the_first_audit_there_is_nothing_to_deliver(fresh: Project) -> None:
     with instance_of(fresh) as instance:
         assert deliver(fresh, instance).endswith("0 alerts sent, 0 not delivered")
+    assert sensors.relay(relaying(fresh, "http://127.0.0.1:9")) == "nothing audited yet"
