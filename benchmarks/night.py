@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from audit_pipeline import lineage
 from audit_pipeline.config import load_project
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.records import Outcome, RunContext
@@ -33,6 +34,7 @@ def main(made: str, work: str, modules: str) -> None:
     project = load_project(project_in(Path(work), Path(made)))
     run = RunContext(run_id=str(uuid.uuid4()), created=datetime.now(UTC))
     audited = audit_model_night(project, MODEL, NIGHT, run=run)
+    lineage.append(project.layout.outbox, lineage.events_of(audited.trace))
     result = audited.result
     skipped = [f.reason for f in result.decision.findings if f.outcome is Outcome.NOT_EVALUATED]
     parts = (result.validation, result.drift, result.performance, result.explanation)

@@ -13,7 +13,6 @@ HEAVY = (
     "audit_pipeline.checks.engine_gx",
     "audit_pipeline.explain.engine_shap",
     "audit_pipeline.metrics.engine_evidently",
-    "audit_pipeline.lineage.events",
     "audit_pipeline.evidence.report",
     "audit_pipeline.orchestration.assets",
     "shap",  # its door imports it in the function that explains
