@@ -5,9 +5,10 @@ The same datasets recur in many stages; they are written once, and stages name t
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from audit_pipeline.errors import LineageError
@@ -18,14 +19,13 @@ SIDES = ("inputs", "outputs")
 
 
 def encode(trace: Trace) -> dict[str, Any]:
-    """Return `trace` as objects, lists, text and numbers."""
+    """Return `trace` as objects, lists, text and numbers; what is None or a field's default is left out."""
     places: dict[Dataset, int] = {}
     stages = []
     for stage in trace.stages:
         named = {side: [places.setdefault(d, len(places)) for d in getattr(stage, side)] for side in SIDES}
-        stages.append({**_plain(asdict(stage)), **named})
-    body = {key: value for key, value in asdict(trace).items() if key != "stages"}
-    return {"form": FORM, **_plain(body), "datasets": [_plain(asdict(d)) for d in places], "stages": stages}
+        stages.append({**_plain(stage), **named})
+    return {"form": FORM, **_plain(trace), "datasets": [_plain(d) for d in places], "stages": stages}
 
 
 def decode(body: Mapping[str, Any]) -> Trace:
@@ -52,10 +52,11 @@ def _plain(value: Any) -> Any:
             return value.value
         case date():  # a datetime is one too
             return value.isoformat()
-        case dict():
-            return {key: _plain(inner) for key, inner in value.items()}
-        case list() | tuple():
+        case tuple():
             return [_plain(inner) for inner in value]
+    if is_dataclass(value):
+        held = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: _plain(inner) for f, inner in held if inner is not None and inner != f.default}
     return value
 
 
@@ -68,8 +69,16 @@ def _made(kind: Any, value: Any) -> Any:
         kinds = (inner[0],) * len(value) if inner[-1] is Ellipsis else inner
         return tuple(_made(k, v) for k, v in zip(kinds, value, strict=True))
     if is_dataclass(kind) and isinstance(kind, type):
-        hints = get_type_hints(kind)
-        return kind(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value})
+        hints, absent = _declared(kind)
+        return kind(**absent | {name: _made(hints[name], inner) for name, inner in value.items() if name in hints})
     if kind in (date, datetime):
         return kind.fromisoformat(value)
     return kind(value) if isinstance(kind, type) and issubclass(kind, Enum) else value
+
+
+@cache
+def _declared(kind: type) -> tuple[dict[str, Any], dict[str, None]]:
+    """Return what the fields of a dataclass hold, and those that are None when they are left out."""
+    hints = get_type_hints(kind)
+    left_out = (f.name for f in fields(kind) if f.default is MISSING and type(None) in get_args(hints[f.name]))
+    return hints, dict.fromkeys(left_out)

@@ -52,6 +52,7 @@ def test_times_keep_their_zone() -> None:
         ({"stages": [{}]}, "is damaged"),
         ({"night": "yesterday"}, "is damaged"),
         ({"run": None}, "is damaged"),
+        ({"run": {"run_id": "r"}}, "is damaged"),
     ],
 )
 def test_what_is_no_trace_is_refused(change: dict[str, Any], match: str) -> None:
