@@ -25,7 +25,7 @@ from audit_pipeline.orchestration.instance import instance_of
 from audit_pipeline.orchestration.run import run_due
 from audit_pipeline.publish import published
 from audit_pipeline.records import Stage
-from audit_pipeline_tests.orchestration.kit import bytes_below, records, run_of, states
+from audit_pipeline_tests.orchestration.kit import assert_lineage_is_whole, bytes_below, records, run_of, states
 from audit_pipeline_tests.small_project import NIGHTS, write_log
 
 N1, N2, N3, N4, N5 = NIGHTS
@@ -75,6 +75,7 @@ def test_a_killed_run_is_closed_and_the_next_run_makes_it_good(two_nights: Proje
 
         outbox = bytes_below(two_nights.layout.outbox)
         assert close_dead_runs(instance) == []
+        assert_lineage_is_whole(two_nights, instance)
         assert emit_ended(two_nights, instance).events == 0
         assert bytes_below(two_nights.layout.outbox) == outbox
 
