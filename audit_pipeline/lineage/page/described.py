@@ -81,7 +81,9 @@ def producers(connection: "DuckDBPyConnection", at: datetime | None) -> dict[str
 def _columns(fields: str | None, tags: str | None) -> Rows:
     """Return name, type and tags of each column; other producers may have written anything."""
     try:
-        columns = {f["name"]: {"name": str(f["name"]), "type": str(f.get("type", ""))} for f in json.loads(fields or "[]")}
+        columns = {
+            f["name"]: {"name": str(f["name"]), "type": str(f.get("type", ""))} for f in json.loads(fields or "[]")
+        }
         for tag in json.loads(tags or "[]"):
             if tag.get("field") in columns and tag["key"] in TAGS:
                 columns[tag["field"]][tag["key"]] = str(tag["value"])
