@@ -26,7 +26,7 @@ def received(connection: duckdb.DuckDBPyConnection, tmp_path: Any) -> Any:  # no
 
 
 @pytest.fixture
-def graph(loaded: Load) -> duckdb.DuckDBPyConnection:
+def graph(loaded: Load) -> duckdb.DuckDBPyConnection:  # noqa: F811
     """Two models; three nights of one of them: PASS, stopped with FAIL, WARN with one input more."""
     return loaded(
         trace(night=date(2026, 7, 1)),

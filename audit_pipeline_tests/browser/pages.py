@@ -13,10 +13,15 @@ BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chr
 SHARED = dataset("census", "labels", "2026")
 
 
-def page_file(folder: Path, text: str, script: str = "") -> Path:
-    """Write `text` as a file; `script` runs after the page's own."""
+def script(name: str) -> str:
+    """A script that stands beside the tests."""
+    return (Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8")
+
+
+def page_file(folder: Path, text: str, code: str = "") -> Path:
+    """Write `text` as a file; `code` runs after the page's own."""
     page = folder / "lineage.html"
-    page.write_text(text.replace("</body>", f"<script>{script}</script></body>") if script else text)
+    page.write_text(text.replace("</body>", f"<script>{code}</script></body>") if code else text)
     return page
 
 
@@ -45,8 +50,8 @@ def lit(found: Visit) -> set[str]:
 
 
 def second_lines(found: Visit) -> dict[str, str]:
-    """What each node says below its name."""
-    groups = re.findall(r'data-node="([^"]*)".*?class="sub[^"]*"[^>]*>([^<]*)</text>', found.dom, re.DOTALL)
+    """What each node says below its name; whole, as its tooltip has it."""
+    groups = re.findall(r'data-node="([^"]*)"><title>[^\n]*\n([^\n]*)\n', found.dom)
     return {name.split(":", 2)[-1]: text for name, text in groups}
 
 

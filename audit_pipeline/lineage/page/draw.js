@@ -31,14 +31,14 @@ function drawNode({ node, label, x, y, w, h }) {
   });
   const r = node.type === "dataset" ? 5 : foreign(node) ? 10 : h / 2;
   group.append(
-    shape("title", {}, words(`${node.label}\n${sub}\n${node.alias}`)),
+    shape("title"),
     shape("rect", { class: "ring", x: -4, y: -4, width: w + 8, height: h + 8, rx: r + 4 }),
     shape("rect", { class: "box", width: w, height: h, rx: r }),
   );
   group.append(
-    shape("use", { class: node.type === "dataset" ? "icon" : "mark", href: symbol(node), x: 11, y: h / 2 - 9, width: 18, height: 18 }),
-    shape("text", { class: "label", x: 36, y: 20 }, words(clipped(label, true, w - ASIDE + 4))),
-    shape("text", { class: "sub", x: 36, y: 35.5 }),
+    shape("use", { class: node.type === "dataset" ? "icon" : "mark", href: symbol(node), x: 9, y: h / 2 - 9, width: 18, height: 18 }),
+    shape("text", { class: "label", x: 32, y: 20 }, words(clipped(label, true, w - ASIDE + 2))),
+    shape("text", { class: "sub", x: 32, y: 35.5 }),
   );
   group.addEventListener("click", () => choose(node.id));
   group.addEventListener("keydown", (event) => onNodeKey(event, node.id));
@@ -48,7 +48,8 @@ function secondLine(box, text, kind = "") { // what a box says below its name; a
   if (box.text === text && box.kind === kind) return;
   Object.assign(box, { text, kind });
   const line = box.group.querySelector(".sub");
-  line.textContent = clipped(text, false, (box.w - ASIDE + 4) / (isVerdict(box.node) && !kind ? BOLD : 1));
+  box.group.querySelector("title").textContent = `${box.node.label}\n${text}\n${box.node.alias}`; // whole, where the box has no room
+  line.textContent = clipped(text, false, (box.w - ASIDE + 2) / (isVerdict(box.node) && !kind ? BOLD : 1));
   line.setAttribute("class", kind ? `sub ${kind}` : "sub");
   if (box.node.type !== "dataset") return;
   const mark = box.group.querySelector("use"); // pseudonyms have a sign of their own

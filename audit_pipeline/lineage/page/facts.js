@@ -71,7 +71,7 @@ function dataFacts(node) {
 }
 function runHistory(node) {
   const row = (run) => [run.night || run.at.slice(0, 10), badge(result(run)), run.started.replace("T", " ")];
-  return timeline("Last runs", ["night", "came to", "started (UTC)"], runsOf(node.id), row, "earlier run");
+  return timeline("Last runs", ["night", "outcome", "started (UTC)"], runsOf(node.id), row, "earlier run");
 }
 function versionHistory(node) {
   const versions = versionsOf(node.id);

@@ -1,9 +1,9 @@
 // Where boxes stand and how lines run: one dagre layout per connected part, the parts stacked.
 const BOLD = 1.18; // how much wider a verdict's line is set than other second lines
 const BOX = 46; // height of a box
-const NARROW = 132, WIDE = 280; // widths of a box
-const ASIDE = 48; // width of a box beside its text: icon and margins
-const GAP = 44, MARGIN = 18; // between columns; around a part
+const NARROW = 116, WIDE = 280; // widths of a box
+const ASIDE = 42; // width of a box beside its text: icon and margins
+const GAP = 36, MARGIN = 18; // between columns; around a part
 const SHELF = 1300; // boxes without a link stand side by side, up to this width
 
 const pen = document.createElement("canvas").getContext("2d");
@@ -34,7 +34,8 @@ function title(part) {
   const some = named.length > 4 ? [...named.slice(0, 3), `${named.length - 3} more`] : named;
   return some.join(", ") || part.nodes[0].label;
 }
-function boxLabel(node, part) { // the lane says which model
+function boxLabel(node, part) { // the lane says which model, the sign that it is a report
+  if (node.kind === "report") return node.label.split(" · ").pop();
   const sole = part.nodes.length > 1 && new Set(part.nodes.map((other) => other.model)).size === 1;
   return node.type === "job" && node.model && node.kind && sole ? node.kind : node.label;
 }
