@@ -87,9 +87,8 @@ def _of_model(nodes: dict[str, Any], edges: Rows, model: str) -> tuple[dict[str,
 def _node(row: dict[str, Any]) -> dict[str, Any]:
     """Return one node with the name people call it by."""
     word = row["kind"] if row["type"] == "job" else KINDS.get(row["kind"] or "")
-    short = str(row["alias"]).rsplit("/", 1)[-1]
     ours = row["model_id"] if word else None
-    label = f"{ours} · {word}" if ours and row["type"] == "job" else word or short
+    label = f"{ours} · {word}" if ours and row["type"] == "job" else word or row["alias"]
     return {
         "id": row["node"],
         "alias": row["alias"],

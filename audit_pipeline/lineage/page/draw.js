@@ -97,6 +97,7 @@ function draw() {
   indexColumns();
   if (state.focus && !drawn.nodes.has(state.focus)) state.focus = state.column = "";
   fit();
+  if (state.focus) reveal(state.focus);
   notice(shown, tooMany);
   summary(nodes.length, links.length);
   highlight();

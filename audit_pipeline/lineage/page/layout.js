@@ -1,7 +1,7 @@
 // Where boxes stand and how lines run: one dagre layout per connected part, the parts stacked.
 const BOLD = 1.18; // how much wider a verdict's line is set than other second lines
 const BOX = 46; // height of a box
-const NARROW = 116, WIDE = 280; // widths of a box
+const NARROW = 124, WIDE = 280; // widths of a box
 const ASIDE = 42; // width of a box beside its text: icon and margins
 const GAP = 36, MARGIN = 18; // between columns; around a part
 const SHELF = 1300; // boxes without a link stand side by side, up to this width
@@ -26,18 +26,20 @@ function parts(nodes, links) {
   }
   links.forEach((link) => found.get(find(link.s)).links.push(link));
   const all = [...found.values()];
-  all.forEach((part) => { part.title = title(part); part.lone = part.nodes.length === 1; });
+  for (const part of all) {
+    part.models = [...new Set(part.nodes.map((node) => node.model).filter(Boolean))].sort();
+    part.title = title(part);
+    part.lone = part.nodes.length === 1;
+  }
   return all.sort((a, b) => a.lone - b.lone || a.title.localeCompare(b.title));
 }
-function title(part) {
-  const named = [...new Set(part.nodes.map((node) => node.model).filter(Boolean))].sort();
+function title({ models: named, nodes }) {
   const some = named.length > 4 ? [...named.slice(0, 3), `${named.length - 3} more`] : named;
-  return some.join(", ") || part.nodes[0].label;
+  return some.join(", ") || nodes[0].label;
 }
 function boxLabel(node, part) { // the lane says which model, the sign that it is a report
   if (node.kind === "report") return node.label.split(" · ").pop();
-  const sole = part.nodes.length > 1 && new Set(part.nodes.map((other) => other.model)).size === 1;
-  return node.type === "job" && node.model && node.kind && sole ? node.kind : node.label;
+  return node.type === "job" && node.model && node.kind && !part.lone && part.models.length === 1 ? node.kind : node.label;
 }
 function boxWidth(node, part) {
   const second = textWidth(status(node)[1], false) * (isVerdict(node) ? BOLD : 1);

@@ -1,5 +1,5 @@
 // The picture on paper: whole lanes, as many to a sheet as fit, each sheet a window on the drawing.
-const SHEET = 0.6; // height of the picture by its width, on landscape paper
+const SHEET = 0.56; // height of the picture by its width, on landscape paper
 
 function sheets() {
   const found = [];

@@ -14,7 +14,7 @@ function remember() {
 function recall() {
   const said = new URLSearchParams(location.hash.slice(1));
   const named = said.get("focus");
-  const node = named && data.nodes.find((known) => known.alias === named || known.id === named);
+  const node = named && meant(named);
   if (models.includes(said.get("model")) && !data.model) state.model = said.get("model");
   state.asOf = night(said.get("asof"));
   state.collapse = said.get("collapse") === "1";
@@ -22,6 +22,11 @@ function recall() {
   indexColumns();
   state.column = node && hasColumn(node.id, said.get("column") || "") ? said.get("column") : "";
   if (["light", "dark"].includes(said.get("theme"))) document.documentElement.dataset.theme = said.get("theme");
+}
+function meant(text) { // by its name, its short name, or the end of one that has no other like it
+  const exact = data.nodes.find((known) => known.alias === text || known.id === text);
+  const ends = data.nodes.filter((known) => ["/", ":", "."].some((mark) => known.id.endsWith(mark + text)));
+  return exact || (ends.length === 1 ? ends[0] : undefined);
 }
 function night(text) { // a night the page knows; a page made as of a date knows none that is later
   if (!/^\d{4}-\d\d-\d\d$/.test(text || "")) return data.asOf || "";
