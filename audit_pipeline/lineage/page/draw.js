@@ -96,12 +96,12 @@ function draw() {
   $("empty").textContent = data.nodes.length ? "Nothing had been recorded by that night." : "Nothing has been recorded yet.";
   indexColumns();
   if (state.focus && !drawn.nodes.has(state.focus)) state.focus = state.column = "";
-  fit();
-  if (state.focus) reveal(state.focus);
   notice(shown, tooMany);
   summary(nodes.length, links.length);
-  highlight();
   panel();
+  highlight();
+  fit();
+  if (state.focus) reveal(state.focus);
   $("now").setAttribute("aria-pressed", String(state.asOf === (data.asOf || "")));
   Object.assign(document.body.dataset, { ready: "1", nodes: nodes.length, edges: links.length, asof: state.asOf });
 }

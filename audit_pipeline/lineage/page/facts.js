@@ -99,11 +99,9 @@ function life(node) { // links that came or went
 
 // ---- columns
 const reading = (column) => [column.role, column.privacy].filter(Boolean).map((said) => said.replaceAll("_", " ")).join(", ");
-function columnName(key, home) { // dataset.column, with the model where it is another than that of `home`
+function columnName(key) { // dataset.column
   const { id, column } = split(key);
-  const node = byId.get(id);
-  const other = node.model && home && node.model !== home.model ? ` · ${node.model}` : "";
-  return element("span", {}, element("span", { class: "of" }, `${node.label}${other}.`), element("wbr"), column);
+  return element("span", {}, element("span", { class: "of" }, `${naming(byId.get(id))}.`), element("wbr"), column);
 }
 function columnButton(key, text) {
   const { id, column } = split(key);
@@ -129,7 +127,7 @@ function columnFacts(node, column) {
   const back = { "aria-label": `Back to ${node.label}`, onclick: () => choose(node.id, true) };
   const tree = (title, index, end, none) => [element("h3", {}, title), (index.get(path.root) || []).length ? branches(path, index, end) : muted(none)];
   return [
-    ...heading(column, `Column of ${naming(node)}`, back),
+    ...heading(column, `Column of ${node.label}${node.model ? ", " + node.model : ""}`, back),
     element("p", { class: "verdict" }, path.masked(path.root) ? badge(["mask", "pseudonym"]) : "", ` ${[said.type, reading(said)].filter(Boolean).join(" · ")}`),
     ...masking(path),
     ...tree("Comes from", columnsInto, sourceOf, "Nothing is recorded before this column."),
@@ -175,7 +173,7 @@ function branches(path, index, end) { // the tree below the root; a column met a
       const next = end(link);
       const again = seen.has(next) && index.has(next);
       seen.add(next);
-      items.push(element("li", {}, columnButton(next, columnName(next, byId.get(split(path.root).id))),
+      items.push(element("li", {}, columnButton(next, columnName(next)),
         path.masked(next) ? badge(["mask", "pseudonym"]) : identifies(next) ? badge(["warn", "direct identifier"]) : "",
         element("div", { class: link.masking ? "how mask" : "how" }, how(link) + (again ? " (see above)" : "")),
         again ? "" : below(next)));

@@ -93,8 +93,9 @@ function shownAgain(move) {
     draw();
     Object.assign(state, { focus, column });
   }
-  highlight();
+  $("panel").scrollTop = 0; // first: after a change it would make the browser lay out the page at once
   panel();
+  highlight();
   remember();
   if (move && drawn.nodes.has(focus)) { reveal(focus); drawn.nodes.get(focus).group.focus(); }
 }

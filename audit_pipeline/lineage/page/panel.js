@@ -5,8 +5,11 @@ const BRANCHES = 200; // lines of a column's tree
 const badge = ([kind, word]) => element("span", { class: `badge ${kind || "none"}` }, word);
 const muted = (...text) => element("p", { class: "muted" }, ...text);
 const mono = (text) => element("p", { class: "mono" }, text);
-function naming(node) { // the node's name, with its model where that is not plain from the page
-  return node.label + (node.model && node.type === "dataset" && !state.model ? ` · ${node.model}` : "");
+function naming(node) { // the node's name, with its model where that is another than the chosen node's
+  const home = byId.get(state.focus);
+  if (!node.model || !node.kind) return node.label;
+  if (state.model === node.model || (home && home.model === node.model)) return node.type === "job" ? node.kind : node.label;
+  return node.type === "job" ? node.label : `${node.label} · ${node.model}`;
 }
 const link = (id) => element("button", { type: "button", onclick: () => choose(id, true) }, naming(byId.get(id)));
 function links(title, ids) {
@@ -41,7 +44,6 @@ function heading(text, kind, close) {
 function panel() {
   const node = byId.get(state.focus);
   $("panel").replaceChildren(...(!node ? overview() : state.column ? columnFacts(node, state.column) : nodeFacts(node)));
-  $("panel").scrollTop = 0;
 }
 function overview() {
   const rows = models.filter((model) => !state.model || model === state.model).map(verdictRow);
