@@ -13,7 +13,7 @@ from audit_pipeline_tests.browser.pages import BROWSER, columns_from, event, lit
 
 pytestmark = BROWSER
 LOG, JOB, SNAPSHOT = "/clinic/input/log/high_utilizer", "high_utilizer.snapshot", "/clinic/audit/snapshot/high_utilizer"
-MASKED = "Masked on every path from prediction log.patient_id : the raw identifier cannot be read here."
+MASKED = "Masked on every recorded path from prediction log.patient_id : the raw identifier cannot be read here."
 
 
 def test_a_column_is_chosen_by_click_or_key_and_escape_goes_back(
@@ -76,7 +76,7 @@ def test_column_links_are_those_of_the_night(received: Any, tmp_path: Path) -> N
     page = graph_page(received(copies(1, masking=True), copies(2, masking=False)), project="clinic", model=None)
     before = panel(shown(tmp_path, page, "#focus=mailing&column=contact&asof=2026-07-01"))
     after = panel(shown(tmp_path, page, "#focus=mailing&column=contact"))
-    assert "Masked on every path from people.email : the raw identifier cannot be read here." in before
+    assert "Masked on every recorded path from people.email : the raw identifier cannot be read here." in before
     assert "Not masked: values of people.email can be read here." in after
     assert "direct identifier" in after
 

@@ -66,27 +66,20 @@ def job_type(integration: str, kind: str) -> dict[str, Any]:
     return {"jobType": {"integration": integration, "jobType": kind, "processingType": "BATCH"}}
 
 
-@pytest.mark.parametrize(
-    ("integration", "name"), [("AIRFLOW", "Airflow"), ("SPARK", "Spark"), ("DBT", "dbt"), ("X9", "X9")]
-)
-def test_jobs_of_others_are_told_apart(
-    loaded: Load, received: Any, tmp_path: Path, integration: str, name: str
-) -> None:
+def test_jobs_of_others_are_told_apart(loaded: Load, received: Any, tmp_path: Path) -> None:
     loaded(trace())
     log = {"namespace": "file", "name": "/clinic/input/log/high_utilizer", "facets": {}}
-    made = event(
-        "daily.score",
-        inputs=[],
-        outputs=[log],
-        at="2026-07-01T00:00:00Z",
-        run=RUN,
-        facets=job_type(integration, "TASK"),
-    )
-    found = shown(tmp_path, graph_page(received(made), project="clinic", model=None), "#focus=daily.score")
-    assert label(found, "daily.score") == f"job daily.score, {name} · ran"
-    assert 'class="node foreign ran' in found.dom
-    assert f"Job of {name}, not a stage of an audit" in panel(found)
-    assert f"made by {name} kind task producer https://github.com/apache/airflow" in panel(found)
+    at, names = "2026-07-01T00:00:00Z", {"AIRFLOW": "Airflow", "SPARK": "Spark", "DBT": "dbt", "X9": "X9"}
+    made = [
+        event(f"of.{by}", inputs=[], outputs=[log], at=at, run=RUN[:-1] + str(n), facets=job_type(by, "TASK"))
+        for n, by in enumerate(names)
+    ]
+    found = shown(tmp_path, graph_page(received(*made), project="clinic", model=None), "#focus=of.AIRFLOW")
+    for by, name in names.items():
+        assert label(found, f"of.{by}") == f"job of.{by}, {name} · ran"
+    assert found.dom.count('class="node foreign ran') == 4
+    assert "Job of Airflow, not a stage of an audit" in panel(found)
+    assert "made by Airflow kind task producer https://github.com/apache/airflow" in panel(found)
     assert found.console == []
 
 
@@ -98,3 +91,38 @@ def test_runs_that_the_page_does_not_carry_are_no_runs_that_were_not(
     page = graph_page(loaded(*nights), project="clinic", model=None)
     found = shown(tmp_path, page, "#asof=2026-07-01")
     assert label(found, "high_utilizer.audit") == "stage high_utilizer · audit, run not on this page"
+
+
+def test_facets_that_are_not_what_they_should_be_break_nothing(received: Any, tmp_path: Path) -> None:
+    odd = {"success": False, "name": 7, "params": ["x"]}
+    stage = {
+        "model": "m",
+        "night": "2026-07-01",
+        "stage": "audit",
+        "outcome": "constructor",
+        "counts": {"fail": "many"},
+    }
+    facets: dict[str, Any] = {
+        "schema": {"fields": [{"name": ["a"]}, 3]},
+        "tags": {"tags": [None, {"field": "b"}]},
+        "audit_model": ["no", "model"],
+        "version": {"datasetVersion": "__proto__"},
+        "datasetType": {"datasetType": "constructor"},
+    }
+    read = {
+        "namespace": "s3",
+        "name": "odd",
+        "facets": facets,
+        "inputFacets": {"dataQualityAssertions": {"assertions": [odd]}},
+    }
+    made = event("m.audit", inputs=[read], outputs=[{**read, "name": "made"}], at="2026-07-01T00:00:00Z", run=RUN)
+    made["run"]["facets"] = {
+        "audit_stage": stage,
+        "audit_decision": {"findings": [1, {}, {"name": "x", "outcome": "toString"}], "conclusion": {}},
+        "audit_drift": {"largest": "much"},
+    }
+    page = graph_page(received(made), project="clinic", model=None)
+    for focus in ("m.audit", "odd", "made"):
+        found = shown(tmp_path, page, f"#focus={focus}")
+        assert found.console == []
+        assert found.body["data-focus"].endswith(focus)

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from audit_pipeline.lineage.page import graph_page
 from audit_pipeline_tests.browser.chromium import printed
@@ -13,7 +14,7 @@ from audit_pipeline_tests.browser.pages import BROWSER, page_file, shown
 from audit_pipeline_tests.lineage.conftest import Load
 from audit_pipeline_tests.lineage.traces import trace
 
-pytestmark = BROWSER
+pytestmark = [*BROWSER, pytest.mark.acceptance]  # each prints, which takes several seconds
 
 
 def pages_and_curves(pdf: bytes) -> tuple[int, int]:

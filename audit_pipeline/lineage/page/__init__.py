@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 STYLES = ("theme", "page", "graph", "panel", "print")
 # Joined in this order into one function: what a file declares, all of them see.
-SCRIPTS = ("state", "night", "shown", "layout", "view", "draw", "columns", "focus", "panel", "facts", "paper", "start")
+SCRIPTS = (
+    "state",
+    "night",
+    "shown",
+    "layout",
+    "view",
+    "draw",
+    "columns",
+    "focus",
+    "panel",
+    "facts",
+    "path",
+    "paper",
+    "start",
+)
 
 
 def graph_page(connection: "DuckDBPyConnection", *, project: str, model: str | None, as_of: date | None = None) -> str:

@@ -1,9 +1,9 @@
 // The picture: lanes, lines, boxes.
-const ICONS = {
+const ICONS = named({
   log: "table", labels: "table", reference: "table", snapshot: "table", table: "table", model: "cube", model_config: "sliders",
   suite: "sliders", policy: "sliders", report: "page", record: "shield", validation: "chart", drift: "chart",
   performance: "chart", explanation: "chart",
-};
+});
 const symbol = (node) => (node.type === "dataset" ? "#i-" + (ICONS[node.kind] || "file") : "#m-" + (status(node)[0] || "ran"));
 
 function clipped(text, bold, room) {
@@ -22,21 +22,21 @@ function what(node) { // the word a screen reader says first
 }
 function drawNode({ node, label, x, y, w, h }) {
   const [kind, sub] = status(node);
-  const verdict = isVerdict(node);
+  const look = node.type === "dataset" ? "dataset" : foreign(node) ? "foreign" : "job";
   const group = shape("g", {
-    class: ["node", node.type === "dataset" ? "dataset" : foreign(node) ? "foreign" : "job", kind, verdict ? "verdict" : ""]
-      .filter(Boolean).join(" "),
+    class: ["node", look, kind, isVerdict(node) ? "verdict" : ""].filter(Boolean).join(" "),
     transform: `translate(${(x - w / 2).toFixed(1)},${(y - h / 2).toFixed(1)})`,
-    tabindex: "0", role: "button", "aria-pressed": "false", "aria-label": `${what(node)} ${node.label}, ${sub}`, "data-node": node.id,
+    tabindex: "0", role: "button", "aria-pressed": "false",
+    "aria-label": `${what(node)} ${node.label}, ${sub}`, "data-node": node.id,
   });
-  const r = node.type === "dataset" ? 5 : foreign(node) ? 10 : h / 2;
+  const r = { dataset: 5, foreign: 10, job: h / 2 }[look];
   group.append(
     shape("title"),
     shape("rect", { class: "ring", x: -4, y: -4, width: w + 8, height: h + 8, rx: r + 4 }),
     shape("rect", { class: "box", width: w, height: h, rx: r }),
   );
   group.append(
-    shape("use", { class: node.type === "dataset" ? "icon" : "mark", href: symbol(node), x: 9, y: h / 2 - 9, width: 18, height: 18 }),
+    shape("use", { class: look === "dataset" ? "icon" : "mark", href: symbol(node), x: 9, y: h / 2 - 9, width: 18, height: 18 }),
     shape("text", { class: "label", x: 32, y: 20 }, words(clipped(label, true, w - ASIDE + 2))),
     shape("text", { class: "sub", x: 32, y: 35.5 }),
   );
@@ -96,6 +96,7 @@ function draw() {
   $("empty").textContent = data.nodes.length ? "Nothing had been recorded by that night." : "Nothing has been recorded yet.";
   indexColumns();
   if (state.focus && !drawn.nodes.has(state.focus)) state.focus = state.column = "";
+  if (state.column && !hasColumn(state.focus, state.column)) state.column = ""; // not there on that night
   notice(shown, tooMany);
   summary(nodes.length, links.length);
   panel();

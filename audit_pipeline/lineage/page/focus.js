@@ -46,7 +46,8 @@ function columnsSay(keys, path) { // second line of a data box on a column path
 function matches(node) {
   const text = state.find.toLowerCase();
   const columns = (describedOf(node.id).columns || []).map((column) => column.name);
-  return [node.label, node.alias, node.name, node.kind, node.model, ...columns].some((field) => field && field.toLowerCase().includes(text)) ||
+  const fields = [node.label, node.alias, node.name, node.kind, node.model, ...columns];
+  return fields.some((field) => field && field.toLowerCase().includes(text)) ||
     (data.versions[node.id] || []).some((seen) => text.length > 5 && seen.version.startsWith(text));
 }
 function highlight() {
@@ -87,8 +88,8 @@ function chooseColumn(id, column) {
 }
 function shownAgain(move) {
   const { focus, column } = state;
-  if (focus && !drawn.nodes.has(focus) && !data.model) { // hidden by the filter: show all, keep what is chosen
-    Object.assign(state, { model: "", collapse: false });
+  if (focus && !drawn.nodes.has(focus) && !data.model) { // hidden by filter or fold: show its model, keep what is chosen
+    Object.assign(state, { model: byId.get(focus).model || "", collapse: false });
     controls();
     draw();
     Object.assign(state, { focus, column });

@@ -6,14 +6,16 @@ const versionsOf = (id) => (data.versions[id] || []).filter((seen) => !state.asO
 const describedOf = (id) => (data.described[id] || []).find((said) => !state.asOf || said.since <= until()) || {};
 const carried = (id) => (data.runs[id] || []).length < data.runsShown; // whether the page has all runs of a job
 
-const MAKERS = { AIRFLOW: "Airflow", DAGSTER: "Dagster", DBT: "dbt", FLINK: "Flink", SPARK: "Spark", SQL: "SQL" };
+const named = (object) => Object.assign(Object.create(null), object); // no name of a language is an entry
+const MAKERS = named({ AIRFLOW: "Airflow", DAGSTER: "Dagster", DBT: "dbt", FLINK: "Flink", SPARK: "Spark", SQL: "SQL" });
 const maker = (node) => (node.by ? MAKERS[node.by.toUpperCase()] || node.by : "another producer");
 const foreign = (node) => node.type === "job" && !node.kind;
 
 const NO_RUN = ["none", "no run yet"];
-const OUTCOMES = {
+const OUTCOMES = named({
   PASS: ["pass", "PASS"], WARN: ["warn", "WARN"], FAIL: ["fail", "FAIL"], NOT_EVALUATED: ["unknown", "NOT_EVALUATED"],
-};
+});
+const outcome = (word) => OUTCOMES[word] || ["none", word || "unknown"]; // anybody may have written the word
 function result(run) { // class and words of a run
   if (!run) return NO_RUN;
   if (run.state === "FAIL") return ["fail", "could not run"];

@@ -33,11 +33,14 @@ function timeline(title, heads, entries, row, one, numbers) { // the newest entr
 }
 function facts(pairs) { // names and values, without those that are not known
   const known = pairs.filter(([, value]) => value);
-  return known.length ? [element("dl", {}, ...known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]))] : [];
+  const both = ([name, value]) => [element("dt", {}, name), element("dd", {}, value)];
+  return known.length ? [element("dl", {}, ...known.flatMap(both))] : [];
 }
 function heading(text, kind, close) {
   return [
-    element("div", { class: "row" }, element("h2", { tabindex: "-1" }, text), element("button", { type: "button", class: "close", ...close }, "✕")),
+    element("div", { class: "row" },
+      element("h2", { tabindex: "-1" }, text),
+      element("button", { type: "button", class: "close", ...close }, "✕")),
     muted(kind),
   ];
 }
@@ -45,17 +48,21 @@ function panel() {
   const node = byId.get(state.focus);
   $("panel").replaceChildren(...(!node ? overview() : state.column ? columnFacts(node, state.column) : nodeFacts(node)));
 }
+const INTRODUCTION = `Each box is a stage of an audit or data that it read or wrote; data flows from left to right. Choose one
+  to see all it came from and all it went into; choose one of its columns to see that column's path, and where it is masked.`;
+const LIFE = `It holds from the first night that showed it to the first night whose completed run did not. Failed runs end no
+  link. The page carries the ${data.runsShown} newest runs of each stage.`;
 function overview() {
   const rows = models.filter((model) => !state.model || model === state.model).map(verdictRow);
-  const key = (text) => element("kbd", {}, text);
+  const keys = [["Tab", "next box"], ["Enter", "choose"], ["← →", "follow links"], ["Esc", "back"], ["/", "find"]];
   return [
     element("h2", { tabindex: "-1" }, "What fed what"),
-    muted("Each box is a stage of an audit or data that it read or wrote; data flows from left to right. Choose one to see all it came from and all it went into; choose one of its columns to see that column's path, and where it is masked."),
+    muted(INTRODUCTION),
     ...(rows.length ? [element("h3", {}, "Last verdicts"), table(["model", "verdict", "night"], rows)] : []),
     element("h3", {}, "Keys"),
-    muted(key("Tab"), " next box, ", key("Enter"), " choose, ", key("←"), " ", key("→"), " follow links, ", key("Esc"), " back, ", key("/"), " find."),
+    muted(...keys.flatMap(([key, does], i) => [element("kbd", {}, key), ` ${does}${i < keys.length - 1 ? ", " : "."}`])),
     element("h3", {}, "What a link means"),
-    muted(`It holds from the first night that showed it to the first night whose completed run did not. Failed runs end no link. The page carries the ${data.runsShown} newest runs of each stage.`),
+    muted(LIFE),
   ];
 }
 function verdictRow(model) {

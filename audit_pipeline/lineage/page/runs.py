@@ -36,7 +36,8 @@ def runs_of(connection: "DuckDBPyConnection", at: datetime | None, limit: int) -
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
     """Return one run for the page."""
-    failed = [check for check in _objects(row["checks"]) if check.get("success") is False]
+    findings = [_words(found, "stage", "name", "column", "outcome") for found in _objects(row["findings"])]
+    checks = [_check(check) for check in _objects(row["checks"]) if check.get("success") is False]
     return known(
         {
             "at": iso(row["effective"]),
@@ -48,11 +49,17 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
             "error": row["error"],
             "conclusion": row["conclusion"],
             "largest": _scores(row["largest"]),
-            "findings": [_words(f, "stage", "name", "column", "outcome") for f in _objects(row["findings"])] or None,
-            "checks": [_words(c | (c.get("params") or {}), "name", "column", "severity", "outcome") for c in failed]
-            or None,
+            "findings": [finding for finding in findings if "name" in finding] or None,
+            "checks": [check for check in checks if "name" in check] or None,
         }
     )
+
+
+def _check(check: dict[str, Any]) -> dict[str, str]:
+    """Return one check that did not pass; ours say in `params` whether it failed or could not be evaluated."""
+    params = check.get("params")
+    said = {"outcome": params.get("outcome") if isinstance(params, dict) else None}
+    return _words({**check, **said}, "name", "column", "severity", "outcome")
 
 
 def _objects(text: str | None) -> Rows:
