@@ -1,6 +1,7 @@
 """What fed what: OpenLineage events of every stage, kept as a graph one can ask for any past night.
 
     trace --events_of--> events --outbox.append--> outbox --store.load--> lineage.* tables --> queries, page
+    other producers --files--> inbox --------------------^
 
 Names of nodes: a job is `job:<project>:<model>.<stage>`, a dataset `dataset:<namespace>:<name>`. Nobody needs to
 type these: every node has an alias, the shortest end of its name that is unique (`high_utilizer.audit`,
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audit_pipeline.lineage.events import aborted_events, events_of, run_id
+    from audit_pipeline.lineage.inbox import inbox_marks
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "events": ("aborted_events", "events_of", "run_id"),
+    "inbox": ("inbox_marks",),
     "outbox": ("append",),
     "page": ("graph_page",),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
@@ -35,6 +38,7 @@ __all__ = [
     "downstream",
     "events_of",
     "graph_page",
+    "inbox_marks",
     "load",
     "resolve",
     "run_id",

@@ -86,6 +86,9 @@ def parse(data: bytes) -> Event:
 
 def _event(body: dict[str, Any], text: bytes) -> Event:
     """Check what the tables need, and pick it."""
+    if "run" not in body and "eventType" not in body and ("job" in body or "dataset" in body):
+        sort = "JobEvent" if "job" in body else "DatasetEvent"
+        raise Refused(f"a {sort}: it tells of no run, and this graph is made of runs")
     at = moment(body.get("eventTime"))
     if at is None:
         raise Refused("eventTime is not a date-time with a zone")

@@ -43,7 +43,7 @@ def datasets_of(event: Event) -> set[str]:
     for side, _ in SIDES:
         for dataset in event.body.get(side, []):
             found.add(dataset_node(dataset["namespace"], dataset["name"]))
-            found |= {source[0] for _, _, source in _sources(dataset)}
+            found.update(read for _, _, (read, _) in _sources(dataset))
     return found
 
 
@@ -119,10 +119,10 @@ def _settled(places: dict[_Place, _Said]) -> dict[_Place, _Said]:
 
     A version without a place takes the place that was given without a version, when there is one of each.
     """
-    full = {place for place in places if None not in place}
+    full: set[_Place] = {(v, at) for v, at in places if v and at}
     versions, locations = {version for version, _ in full}, {location for _, location in full}
-    bare = {(v, at) for v, at in places if v and not at and v not in versions}
-    loose = {(v, at) for v, at in places if at and not v and at not in locations}
+    bare: set[_Place] = {(v, at) for v, at in places if v and not at and v not in versions}
+    loose: set[_Place] = {(v, at) for v, at in places if at and not v and at not in locations}
     if len(bare) == len(loose) == 1:
         [(version, _)], [(_, location)] = bare, loose
         bare, loose = {(version, location)}, set()

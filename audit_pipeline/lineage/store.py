@@ -1,18 +1,19 @@
-"""Load the outbox into the `lineage` tables of a database: incremental, idempotent, in one transaction.
+"""Load outbox and inbox into the `lineage` tables of a database: incremental, idempotent, in one transaction.
 
-Every derived table is a function of the set of events: runs of new events are derived again from all their
-events, edges of their jobs from all their runs. Loading in parts and loading at once give equal tables.
+An event is kept once, by the sha256 of its canonical JSON, however often and from wherever it arrives. Every derived
+table is a function of the set of events: loading in parts and loading at once give equal tables.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_pipeline.lineage.derived import begin, derive_graph, derive_runs
+from audit_pipeline.lineage.inbox import FOLDER, Taken, read_inbox
 from audit_pipeline.lineage.normal import Event, Refused, parse
-from audit_pipeline.lineage.outbox import Line, read_new
+from audit_pipeline.lineage.outbox import CHUNK, Line, read_new
 from audit_pipeline.lineage.rows import insert, show, statement
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def create(connection: "DuckDBPyConnection") -> None:
 def load(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None = None) -> int:
     """Take what is new in `outbox` and `inbox` into the current database; return the number of events added.
 
-    Lines that are no usable event go to lineage.quarantine, with the reason. The caller is in no transaction.
+    What is no usable event goes to lineage.quarantine, with the reason. The caller is in no transaction.
     """
     connection.execute("begin transaction")
     try:
@@ -68,22 +69,53 @@ def unfinished(connection: "DuckDBPyConnection") -> list[OpenRun]:
 
 
 def _take(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None) -> int:
-    """Read chunk by chunk, then derive the graph once."""
+    """Read part by part, then derive the graph once."""
     before = _count(connection)
     begin(connection)
-    offsets = dict(connection.execute("select file, bytes from lineage.loaded").fetchall())
-    while True:
-        lines, reached = read_new(outbox, offsets)
-        if not lines:
-            break
-        _take_lines(connection, lines)
-        offsets = reached
+    rows = connection.execute("select file, bytes, mark, sha256 from lineage.loaded").fetchall()
+    offsets = {file: size for file, size, *_ in rows if not file.startswith(FOLDER)}
+    taken = {file: Taken(*how) for file, *how in rows if file.startswith(FOLDER)}
+    offsets = _take_outbox(connection, outbox, offsets)
+    if inbox is not None:
+        taken = _take_inbox(connection, inbox, taken)
     added = _count(connection) - before
     if added:
         derive_graph(connection)
     connection.execute("delete from lineage.loaded")
     insert(connection, "loaded", "file bytes", sorted(offsets.items()))
+    insert(
+        connection, "loaded", "file bytes mark sha256", [(file, *astuple(how)) for file, how in sorted(taken.items())]
+    )
     return added
+
+
+def _take_outbox(connection: "DuckDBPyConnection", outbox: Path, offsets: dict[str, int]) -> dict[str, int]:
+    """Take whole lines; return how far each file was read."""
+    while True:
+        lines, reached = read_new(outbox, offsets)
+        if not lines:
+            return offsets
+        _take_lines(connection, lines)
+        offsets = reached
+
+
+def _take_inbox(connection: "DuckDBPyConnection", inbox: Path, taken: dict[str, Taken]) -> dict[str, Taken]:
+    """Take what is whole, many small files at once; return how far each file was read."""
+    connection.execute("delete from lineage.quarantine where sha256 is null")  # said again below, where it still holds
+    reached, lines, waits, size = dict(taken), [], [], 0
+    for part in read_inbox(inbox, taken):
+        reached[part.file] = part.taken
+        lines += part.lines
+        size += sum(len(line.data) for line in part.lines)
+        if part.waits:
+            start, length, why = part.waits
+            waits.append((part.file, start, length, None, why))
+        if size >= CHUNK:
+            _take_lines(connection, lines)
+            lines, size = [], 0
+    _take_lines(connection, lines)
+    insert(connection, "quarantine", QUARANTINE, waits)
+    return reached
 
 
 def _take_lines(connection: "DuckDBPyConnection", lines: list[Line]) -> None:
