@@ -155,21 +155,23 @@ def _sources(dataset: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], tup
     """Yield for every column of a dataset each input column behind it: column, entry, (node, column)."""
     for column, entry in object_at(dataset, "facets", "columnLineage", "fields").items():
         for source in objects_in(value_at(entry, "inputFields")):
-            namespace, name, read = (text_at(source, key) for key in ("namespace", "name", "field"))
-            if namespace and name and read:
+            namespace, name, read = source.get("namespace"), source.get("name"), source.get("field")
+            if isinstance(namespace, str) and isinstance(name, str) and isinstance(read, str) and namespace and name:
                 yield column, source, (dataset_node(namespace, name), read)
 
 
 def _columns(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
     """Yield every input column behind every output column."""
+    job = events[0].node
     for event in events:
         for dataset in event.body.get("outputs", []):
             given = dataset_node(dataset["namespace"], dataset["name"])
+            written = names.get(given, given)
             for column, source, (read, read_column) in _sources(dataset):
+                ends = (names.get(read, read), read_column, written, column)
                 for change in objects_in(source.get("transformations")) or [{}]:
                     how = (text_at(change, "type") or "DIRECT", text_at(change, "subtype"))
-                    ends = (names.get(read, read), read_column, names.get(given, given), column)
-                    yield (event.run_id, event.node, *ends, *how, change.get("masking") is True)
+                    yield (event.run_id, job, *ends, *how, change.get("masking") is True)
 
 
 def _own_error(facets: dict[str, Any]) -> str | None:
