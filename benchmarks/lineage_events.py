@@ -127,7 +127,7 @@ def _stages(created: datetime) -> Iterator[StageTrace]:
         Stage.EXPLANATION: (snapshot, _file("model", f"input/models/{MODEL}.skops")),
         Stage.AUDIT: (snapshot, *measured),
     }
-    written = [(snapshot,), *((one,) for one in measured)]
+    written: list[tuple[Dataset, ...]] = [(snapshot,), *((one,) for one in measured)]
     written += [(_stored("evidence", "record"), _stored("artifacts", "report"))]
     for number, stage in enumerate(Stage):
         start, end = created + timedelta(seconds=number), created + timedelta(seconds=number + 1)

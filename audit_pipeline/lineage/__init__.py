@@ -12,7 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audit_pipeline.lineage.column_path import ColumnPath, Step, column_path, column_tree
     from audit_pipeline.lineage.events import aborted_events, events_of, run_id
+    from audit_pipeline.lineage.impact import Impact, Use, impact
     from audit_pipeline.lineage.inbox import inbox_marks
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from audit_pipeline.lineage.store import create, load, unfinished
 
 _HOMES = {
+    "column_path": ("ColumnPath", "Step", "column_path", "column_tree"),
     "events": ("aborted_events", "events_of", "run_id"),
+    "impact": ("Impact", "Use", "impact"),
     "inbox": ("inbox_marks",),
     "outbox": ("append",),
     "page": ("graph_page",),
@@ -30,14 +34,21 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ColumnPath",
     "Graph",
+    "Impact",
     "Node",
+    "Step",
+    "Use",
     "aborted_events",
     "append",
+    "column_path",
+    "column_tree",
     "create",
     "downstream",
     "events_of",
     "graph_page",
+    "impact",
     "inbox_marks",
     "load",
     "resolve",

@@ -120,7 +120,7 @@ def _names(value: Any, where: str) -> tuple[str, str]:
 
 
 def _depth(text: bytes) -> int:
-    """Return how deep the containers of a JSON text are nested; a walk through its values would cost five times more."""
+    """Return how deep the containers of a JSON text are nested; to walk through its values costs five times more."""
     outside = text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]  # of strings
     left = b"".join(outside).translate(_BRACKETS, _NO_BRACKETS)
     for depth in range(MAX_DEPTH + 1):
