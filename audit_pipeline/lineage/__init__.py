@@ -12,19 +12,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from audit_pipeline.lineage.column_path import ColumnPath, Step, column_path, column_tree
+    from audit_pipeline.lineage.column_sources import ColumnPath, Step, column_path, column_tree
     from audit_pipeline.lineage.events import aborted_events, events_of, run_id
-    from audit_pipeline.lineage.impact import Impact, Use, impact
     from audit_pipeline.lineage.inbox import inbox_marks
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
     from audit_pipeline.lineage.store import create, load, unfinished
+    from audit_pipeline.lineage.used_by import Impact, Use, impact
 
 _HOMES = {
-    "column_path": ("ColumnPath", "Step", "column_path", "column_tree"),
+    "column_sources": ("ColumnPath", "Step", "column_path", "column_tree"),
     "events": ("aborted_events", "events_of", "run_id"),
-    "impact": ("Impact", "Use", "impact"),
+    "used_by": ("Impact", "Use", "impact"),
     "inbox": ("inbox_marks",),
     "outbox": ("append",),
     "page": ("graph_page",),

@@ -75,9 +75,15 @@ def _take(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None) ->
     rows = connection.execute("select file, bytes, mark, sha256 from lineage.loaded").fetchall()
     offsets = {file: size for file, size, *_ in rows if not file.startswith(FOLDER)}
     taken = {file: Taken(*how) for file, *how in rows if file.startswith(FOLDER)}
-    offsets = _take_outbox(connection, outbox, offsets)
+    batch = _Batch(connection)
+    while True:
+        lines, offsets = read_new(outbox, offsets)
+        if not lines:
+            break
+        batch.add(lines)
     if inbox is not None:
-        taken = _take_inbox(connection, inbox, taken)
+        taken |= _take_inbox(connection, inbox, taken, batch)
+    batch.take()
     added = _count(connection) - before
     if added:
         derive_graph(connection)
@@ -89,56 +95,64 @@ def _take(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None) ->
     return added
 
 
-def _take_outbox(connection: "DuckDBPyConnection", outbox: Path, offsets: dict[str, int]) -> dict[str, int]:
-    """Take whole lines; return how far each file was read."""
-    while True:
-        lines, reached = read_new(outbox, offsets)
-        if not lines:
-            return offsets
-        _take_lines(connection, lines)
-        offsets = reached
-
-
-def _take_inbox(connection: "DuckDBPyConnection", inbox: Path, taken: dict[str, Taken]) -> dict[str, Taken]:
-    """Take what is whole, many small files at once; return how far each file was read."""
-    connection.execute("delete from lineage.quarantine where sha256 is null")  # said again below, where it still holds
-    reached, lines, waits, size = dict(taken), [], [], 0
+def _take_inbox(
+    connection: "DuckDBPyConnection", inbox: Path, taken: dict[str, Taken], batch: "_Batch"
+) -> dict[str, Taken]:
+    """Take what is whole, and name what waits; return how far each file was read."""
+    reached, waits = {}, []
     for part in read_inbox(inbox, taken):
         reached[part.file] = part.taken
-        lines += part.lines
-        size += sum(len(line.data) for line in part.lines)
+        batch.add(part.lines)
         if part.waits:
             start, length, why = part.waits
             waits.append((part.file, start, length, None, why))
-        if size >= CHUNK:
-            _take_lines(connection, lines)
-            lines, size = [], 0
-    _take_lines(connection, lines)
+    connection.execute("delete from lineage.quarantine where sha256 is null")  # of the last look
     insert(connection, "quarantine", QUARANTINE, waits)
     return reached
 
 
-def _take_lines(connection: "DuckDBPyConnection", lines: list[Line]) -> None:
-    """Keep events that are new, refuse what is none, and derive the runs that changed."""
-    events: dict[str, Event] = {}
-    refused = []
-    for line in lines:
-        try:
-            event = parse(line.data)
-            events[event.event_id] = event
-        except Refused as reason:
-            digest = hashlib.sha256(line.data).hexdigest()
-            refused.append((line.file, line.offset, len(line.data), digest, str(reason)))
-    insert(connection, "quarantine", QUARANTINE, refused, by="file byte_offset sha256")
-    show(connection, "lineage_asked", "event_id", [(event,) for event in events])
-    known = connection.execute("select event_id from lineage.event where event_id in (from lineage_asked)").fetchall()
-    connection.unregister("lineage_asked")
-    for (event_id,) in known:
-        del events[event_id]
-    rows = [(e.event_id, e.time, e.type, e.run_id, e.node, e.text) for e in events.values()]
-    insert(connection, "event", EVENT, rows)
-    if events:
-        derive_runs(connection, events.values())
+class _Batch:
+    """Lines until they are worth a round through the tables: one costs the same for a line and for a thousand."""
+
+    def __init__(self, connection: "DuckDBPyConnection") -> None:
+        self._connection = connection
+        self._lines: list[Line] = []
+        self._bytes = 0
+
+    def add(self, lines: list[Line]) -> None:
+        """Add lines, and take them when there are enough."""
+        self._lines += lines
+        self._bytes += sum(len(line.data) for line in lines)
+        if self._bytes >= CHUNK:
+            self.take()
+
+    def take(self) -> None:
+        """Keep events that are new, refuse what is none, and derive the runs that changed."""
+        events: dict[str, Event] = {}
+        refused = []
+        for line in self._lines:
+            try:
+                event = parse(line.data)
+                events[event.event_id] = event
+            except Refused as reason:
+                digest = hashlib.sha256(line.data).hexdigest()
+                refused.append((line.file, line.offset, len(line.data), digest, str(reason)))
+        self._lines, self._bytes = [], 0
+        insert(self._connection, "quarantine", QUARANTINE, refused, by="file byte_offset sha256")
+        if events:
+            self._keep(events)
+
+    def _keep(self, events: dict[str, Event]) -> None:
+        """Keep those of `events` that are not there yet."""
+        show(self._connection, "lineage_asked", "event_id", [(event,) for event in events])
+        known = "select event_id from lineage.event where event_id in (from lineage_asked)"
+        for (event_id,) in self._connection.execute(known).fetchall():
+            del events[event_id]
+        self._connection.unregister("lineage_asked")
+        rows = [(e.event_id, e.time, e.type, e.run_id, e.node, e.text) for e in events.values()]
+        insert(self._connection, "event", EVENT, rows)
+        if events:
+            derive_runs(self._connection, events.values())
 
 
 def _count(connection: "DuckDBPyConnection") -> int:

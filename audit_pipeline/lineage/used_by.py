@@ -92,7 +92,7 @@ def impact(
     at = instant(as_of)
     asked, where, values = _asked(connection, file, roots, night)
     rows = connection.execute(
-        statement("impact.sql").format(asked=READ + where), {**values, "at": at, "depth": DEPTH}
+        statement("used_by.sql").format(asked=READ + where), {**values, "at": at, "depth": DEPTH}
     ).fetchall()
     found: dict[tuple[str, date], list[tuple[Any, ...]]] = defaultdict(list)
     jobs = set()
