@@ -1,6 +1,7 @@
 """What fed what: OpenLineage events of every stage, kept as a graph one can ask for any past night.
 
     trace --events_of--> events --outbox.append--> outbox --store.load--> lineage.* tables --> queries, page
+    other producers --files--> inbox --------------------^
 
 Names of nodes: a job is `job:<project>:<model>.<stage>`, a dataset `dataset:<namespace>:<name>`. Nobody needs to
 type these: every node has an alias, the shortest end of its name that is unique (`high_utilizer.audit`,
@@ -11,14 +12,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audit_pipeline.lineage.column_sources import ColumnPath, Step, column_path, column_tree
     from audit_pipeline.lineage.events import aborted_events, events_of, run_id
+    from audit_pipeline.lineage.inbox import inbox_marks
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
     from audit_pipeline.lineage.store import create, load, unfinished
+    from audit_pipeline.lineage.used_by import Impact, Use, impact
 
 _HOMES = {
+    "column_sources": ("ColumnPath", "Step", "column_path", "column_tree"),
     "events": ("aborted_events", "events_of", "run_id"),
+    "used_by": ("Impact", "Use", "impact"),
+    "inbox": ("inbox_marks",),
     "outbox": ("append",),
     "page": ("graph_page",),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
@@ -27,14 +34,22 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ColumnPath",
     "Graph",
+    "Impact",
     "Node",
+    "Step",
+    "Use",
     "aborted_events",
     "append",
+    "column_path",
+    "column_tree",
     "create",
     "downstream",
     "events_of",
     "graph_page",
+    "impact",
+    "inbox_marks",
     "load",
     "resolve",
     "run_id",

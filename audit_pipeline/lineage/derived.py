@@ -92,16 +92,21 @@ def _derive(connection: "DuckDBPyConnection", runs: dict[str, list[Event]]) -> N
     """Write the rows of `runs` anew: from the events given and all that are kept."""
     show(connection, "lineage_asked", "run_id event_id", [(e.run_id, e.event_id) for es in runs.values() for e in es])
     show(connection, "lineage_runs", "run_id", [(run,) for run in runs])
-    kept = connection.execute(
-        "select event from lineage.event where run_id in (from lineage_runs) "
-        "and event_id not in (select event_id from lineage_asked)"
-    ).fetchall()
+    known = connection.execute("select 1 from lineage.run where run_id in (from lineage_runs) limit 1").fetchall()
+    kept = (
+        connection.execute(
+            "select event from lineage.event where run_id in (from lineage_runs) "
+            "and event_id not in (select event_id from lineage_asked)"
+        ).fetchall()
+        if known
+        else []
+    )
     events = [*(parse(text.encode()) for (text,) in kept), *(event for given in runs.values() for event in given)]
     names = names_of(connection, {node for event in events for node in datasets_of(event)})
     of_run: dict[str, list[Event]] = {}
     for event in events:
         of_run.setdefault(event.run_id, []).append(event)
-    for table in ("run", "run_io", "column_edge"):
+    for table in ("run", "run_io", "column_edge") if known else ():
         connection.execute(f"delete from lineage.{table} where run_id in (from lineage_runs)")
     connection.unregister("lineage_asked")
     connection.unregister("lineage_runs")
@@ -140,5 +145,5 @@ def _run_edges(connection: "DuckDBPyConnection") -> None:
         "union select run_id from lineage.run_io where direction = 'input' and location in (select location from wrote)"
     )
     connection.execute("delete from lineage.run_edge where dst in (from lineage_reader)")
-    connection.execute("insert into lineage.run_edge " + statement("run_edge.sql"))
+    connection.execute(statement("run_edge.sql"))
     connection.execute("drop table lineage_reader")

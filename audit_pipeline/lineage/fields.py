@@ -1,4 +1,4 @@
-"""What stands at a key of JSON that anybody may have written: the value when it is of the kind asked for, else nothing."""
+"""What stands at a key of JSON that anybody may have written: the value of the kind asked for, else nothing."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -20,6 +20,8 @@ MAX_DEPTH = 64  # of nested objects and lists; ours have 8
 MAX_NAME = 1_000  # characters of a job's or dataset's namespace or name
 TERMINAL = ("COMPLETE", "FAIL", "ABORT")
 TYPES = (*TERMINAL, "START", "RUNNING", "OTHER")
+_BRACKETS = bytes.maketrans(b"{[}]", b"(())")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{[}]"))
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -65,9 +67,7 @@ def parse(data: bytes) -> Event:
     if len(data) > MAX_BYTES:
         raise Refused(f"longer than {MAX_BYTES:,} bytes")
     try:
-        body = json.loads(data.decode("utf-8"), parse_constant=_no_number)
-        if _deeper(body, MAX_DEPTH):
-            raise Refused(f"nested deeper than {MAX_DEPTH} levels")
+        body = _DECODER.decode(data.decode("utf-8"))
         text = canonical(body)
     except RecursionError:
         raise Refused(f"nested deeper than {MAX_DEPTH} levels") from None
@@ -79,6 +79,8 @@ def parse(data: bytes) -> Event:
         raise Refused("not JSON, or a number out of range") from None
     if not isinstance(body, dict):
         raise Refused("not a JSON object")
+    if _depth(text) > MAX_DEPTH:
+        raise Refused(f"nested deeper than {MAX_DEPTH} levels")
     if b"\\u0000" in text and _NUL.search(text):  # the plain search first: it is a hundred times faster
         raise Refused("holds a NUL character")
     return _event(body, text)
@@ -86,6 +88,9 @@ def parse(data: bytes) -> Event:
 
 def _event(body: dict[str, Any], text: bytes) -> Event:
     """Check what the tables need, and pick it."""
+    if "run" not in body and "eventType" not in body and ("job" in body or "dataset" in body):
+        sort = "JobEvent" if "job" in body else "DatasetEvent"
+        raise Refused(f"a {sort}: it tells of no run, and this graph is made of runs")
     at = moment(body.get("eventTime"))
     if at is None:
         raise Refused("eventTime is not a date-time with a zone")
@@ -114,17 +119,20 @@ def _names(value: Any, where: str) -> tuple[str, str]:
     return namespace, name
 
 
-def _deeper(value: Any, limit: int) -> bool:
-    """Whether containers are nested deeper than `limit`; level by level, so that depth costs no stack."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(limit):
-        if not level:
-            return False
-        children = (c for parent in level for c in (parent.values() if isinstance(parent, dict) else parent))
-        level = [child for child in children if isinstance(child, dict | list)]
-    return bool(level)
+def _depth(text: bytes) -> int:
+    """Return how deep the containers of a JSON text are nested; to walk through its values costs five times more."""
+    outside = text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]  # of strings
+    left = b"".join(outside).translate(_BRACKETS, _NO_BRACKETS)
+    for depth in range(MAX_DEPTH + 1):
+        if not left:
+            return depth
+        left = left.replace(b"()", b"")  # the innermost ones
+    return MAX_DEPTH + 1
 
 
 def _no_number(word: str) -> NoReturn:
     """Refuse NaN and infinities, which JSON does not have."""
     raise Refused(f"{word} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)

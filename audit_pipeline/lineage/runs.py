@@ -43,7 +43,7 @@ def datasets_of(event: Event) -> set[str]:
     for side, _ in SIDES:
         for dataset in event.body.get(side, []):
             found.add(dataset_node(dataset["namespace"], dataset["name"]))
-            found |= {source[0] for _, _, source in _sources(dataset)}
+            found.update(read for _, _, (read, _) in _sources(dataset))
     return found
 
 
@@ -119,10 +119,10 @@ def _settled(places: dict[_Place, _Said]) -> dict[_Place, _Said]:
 
     A version without a place takes the place that was given without a version, when there is one of each.
     """
-    full = {place for place in places if None not in place}
+    full: set[_Place] = {(v, at) for v, at in places if v and at}
     versions, locations = {version for version, _ in full}, {location for _, location in full}
-    bare = {(v, at) for v, at in places if v and not at and v not in versions}
-    loose = {(v, at) for v, at in places if at and not v and at not in locations}
+    bare: set[_Place] = {(v, at) for v, at in places if v and not at and v not in versions}
+    loose: set[_Place] = {(v, at) for v, at in places if at and not v and at not in locations}
     if len(bare) == len(loose) == 1:
         [(version, _)], [(_, location)] = bare, loose
         bare, loose = {(version, location)}, set()
@@ -155,21 +155,23 @@ def _sources(dataset: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], tup
     """Yield for every column of a dataset each input column behind it: column, entry, (node, column)."""
     for column, entry in object_at(dataset, "facets", "columnLineage", "fields").items():
         for source in objects_in(value_at(entry, "inputFields")):
-            namespace, name, read = (text_at(source, key) for key in ("namespace", "name", "field"))
-            if namespace and name and read:
+            namespace, name, read = source.get("namespace"), source.get("name"), source.get("field")
+            if isinstance(namespace, str) and isinstance(name, str) and isinstance(read, str) and namespace and name:
                 yield column, source, (dataset_node(namespace, name), read)
 
 
 def _columns(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
     """Yield every input column behind every output column."""
+    job = events[0].node
     for event in events:
         for dataset in event.body.get("outputs", []):
             given = dataset_node(dataset["namespace"], dataset["name"])
+            written = names.get(given, given)
             for column, source, (read, read_column) in _sources(dataset):
+                ends = (names.get(read, read), read_column, written, column)
                 for change in objects_in(source.get("transformations")) or [{}]:
                     how = (text_at(change, "type") or "DIRECT", text_at(change, "subtype"))
-                    ends = (names.get(read, read), read_column, names.get(given, given), column)
-                    yield (event.run_id, event.node, *ends, *how, change.get("masking") is True)
+                    yield (event.run_id, job, *ends, *how, change.get("masking") is True)
 
 
 def _own_error(facets: dict[str, Any]) -> str | None:

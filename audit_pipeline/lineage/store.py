@@ -1,18 +1,19 @@
-"""Load the outbox into the `lineage` tables of a database: incremental, idempotent, in one transaction.
+"""Load outbox and inbox into the `lineage` tables of a database: incremental, idempotent, in one transaction.
 
-Every derived table is a function of the set of events: runs of new events are derived again from all their
-events, edges of their jobs from all their runs. Loading in parts and loading at once give equal tables.
+An event is kept once, by the sha256 of its canonical JSON, however often and from wherever it arrives. Every derived
+table is a function of the set of events: loading in parts and loading at once give equal tables.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_pipeline.lineage.derived import begin, derive_graph, derive_runs
+from audit_pipeline.lineage.inbox import FOLDER, Taken, read_inbox
 from audit_pipeline.lineage.normal import Event, Refused, parse
-from audit_pipeline.lineage.outbox import Line, read_new
+from audit_pipeline.lineage.outbox import CHUNK, Line, read_new
 from audit_pipeline.lineage.rows import insert, show, statement
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def create(connection: "DuckDBPyConnection") -> None:
 def load(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None = None) -> int:
     """Take what is new in `outbox` and `inbox` into the current database; return the number of events added.
 
-    Lines that are no usable event go to lineage.quarantine, with the reason. The caller is in no transaction.
+    What is no usable event goes to lineage.quarantine, with the reason. The caller is in no transaction.
     """
     connection.execute("begin transaction")
     try:
@@ -68,45 +69,90 @@ def unfinished(connection: "DuckDBPyConnection") -> list[OpenRun]:
 
 
 def _take(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None) -> int:
-    """Read chunk by chunk, then derive the graph once."""
+    """Read part by part, then derive the graph once."""
     before = _count(connection)
     begin(connection)
-    offsets = dict(connection.execute("select file, bytes from lineage.loaded").fetchall())
+    rows = connection.execute("select file, bytes, mark, sha256 from lineage.loaded").fetchall()
+    offsets = {file: size for file, size, *_ in rows if not file.startswith(FOLDER)}
+    taken = {file: Taken(*how) for file, *how in rows if file.startswith(FOLDER)}
+    batch = _Batch(connection)
     while True:
-        lines, reached = read_new(outbox, offsets)
+        lines, offsets = read_new(outbox, offsets)
         if not lines:
             break
-        _take_lines(connection, lines)
-        offsets = reached
+        batch.add(lines)
+    if inbox is not None:
+        taken |= _take_inbox(connection, inbox, taken, batch)
+    batch.take()
     added = _count(connection) - before
     if added:
         derive_graph(connection)
     connection.execute("delete from lineage.loaded")
     insert(connection, "loaded", "file bytes", sorted(offsets.items()))
+    insert(
+        connection, "loaded", "file bytes mark sha256", [(file, *astuple(how)) for file, how in sorted(taken.items())]
+    )
     return added
 
 
-def _take_lines(connection: "DuckDBPyConnection", lines: list[Line]) -> None:
-    """Keep events that are new, refuse what is none, and derive the runs that changed."""
-    events: dict[str, Event] = {}
-    refused = []
-    for line in lines:
-        try:
-            event = parse(line.data)
-            events[event.event_id] = event
-        except Refused as reason:
-            digest = hashlib.sha256(line.data).hexdigest()
-            refused.append((line.file, line.offset, len(line.data), digest, str(reason)))
-    insert(connection, "quarantine", QUARANTINE, refused, by="file byte_offset sha256")
-    show(connection, "lineage_asked", "event_id", [(event,) for event in events])
-    known = connection.execute("select event_id from lineage.event where event_id in (from lineage_asked)").fetchall()
-    connection.unregister("lineage_asked")
-    for (event_id,) in known:
-        del events[event_id]
-    rows = [(e.event_id, e.time, e.type, e.run_id, e.node, e.text) for e in events.values()]
-    insert(connection, "event", EVENT, rows)
-    if events:
-        derive_runs(connection, events.values())
+def _take_inbox(
+    connection: "DuckDBPyConnection", inbox: Path, taken: dict[str, Taken], batch: "_Batch"
+) -> dict[str, Taken]:
+    """Take what is whole, and name what waits; return how far each file was read."""
+    reached, waits = {}, []
+    for part in read_inbox(inbox, taken):
+        reached[part.file] = part.taken
+        batch.add(part.lines)
+        if part.waits:
+            start, length, why = part.waits
+            waits.append((part.file, start, length, None, why))
+    connection.execute("delete from lineage.quarantine where sha256 is null")  # of the last look
+    insert(connection, "quarantine", QUARANTINE, waits)
+    return reached
+
+
+class _Batch:
+    """Lines until they are worth a round through the tables: one costs the same for a line and for a thousand."""
+
+    def __init__(self, connection: "DuckDBPyConnection") -> None:
+        self._connection = connection
+        self._lines: list[Line] = []
+        self._bytes = 0
+
+    def add(self, lines: list[Line]) -> None:
+        """Add lines, and take them when there are enough."""
+        self._lines += lines
+        self._bytes += sum(len(line.data) for line in lines)
+        if self._bytes >= CHUNK:
+            self.take()
+
+    def take(self) -> None:
+        """Keep events that are new, refuse what is none, and derive the runs that changed."""
+        events: dict[str, Event] = {}
+        refused = []
+        for line in self._lines:
+            try:
+                event = parse(line.data)
+                events[event.event_id] = event
+            except Refused as reason:
+                digest = hashlib.sha256(line.data).hexdigest()
+                refused.append((line.file, line.offset, len(line.data), digest, str(reason)))
+        self._lines, self._bytes = [], 0
+        insert(self._connection, "quarantine", QUARANTINE, refused, by="file byte_offset sha256")
+        if events:
+            self._keep(events)
+
+    def _keep(self, events: dict[str, Event]) -> None:
+        """Keep those of `events` that are not there yet."""
+        show(self._connection, "lineage_asked", "event_id", [(event,) for event in events])
+        known = "select event_id from lineage.event where event_id in (from lineage_asked)"
+        for (event_id,) in self._connection.execute(known).fetchall():
+            del events[event_id]
+        self._connection.unregister("lineage_asked")
+        rows = [(e.event_id, e.time, e.type, e.run_id, e.node, e.text) for e in events.values()]
+        insert(self._connection, "event", EVENT, rows)
+        if events:
+            derive_runs(self._connection, events.values())
 
 
 def _count(connection: "DuckDBPyConnection") -> int:
