@@ -54,9 +54,9 @@ def audit(
 
 
 def publish_store(project: Project, *, anew: bool = False) -> Path:
-    """Bring `audit.duckdb` up to the evidence log and the lineage outbox; one publisher at a time.
+    """Bring `audit.duckdb` up to the evidence log and the lineage events; one publisher at a time.
 
-    Nothing is written when neither has grown since: whoever watches can call this every half minute.
+    Nothing is written when nothing has arrived since: whoever watches can call this every half minute.
 
     Raises:
         PublishError: it could not be written; the old file stays.
@@ -64,7 +64,7 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
     store = Store(project.layout)
 
     def load_lineage(connection: duckdb.DuckDBPyConnection) -> None:
-        lineage.load(connection, project.layout.outbox)
+        lineage.load(connection, project.layout.outbox, project.layout.inbox)
 
     with locked(project.layout.audit / ".locks" / "publish"):
         state, seen = canonical(_sources(project)), project.layout.audit / ".state" / "published"
@@ -80,9 +80,10 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
 
 
 def _sources(project: Project) -> dict[str, Any]:
-    """Return what the published database is made from: files that only grow, by their size."""
+    """Return what the published database is made from: ours only grow, others' may be replaced."""
     files = [project.layout.audit / "log" / "entries.jsonl", *sorted(project.layout.outbox.glob("*.jsonl"))]
-    return {"version": __version__} | {file.name: file.stat().st_size for file in files if file.exists()}
+    sizes = {file.name: file.stat().st_size for file in files if file.exists()}
+    return {"version": __version__, **sizes, **lineage.inbox_marks(project.layout.inbox)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
-"""`lineage upstream|downstream|graph`: what fed a node, what it touched, and the page for people."""
+"""`lineage ...`: what fed a node, what it touched, who used a file, what stands behind a column, the page."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audit_pipeline.cli.console import note, out, print_json
-from audit_pipeline.cli.context import Context, Json
+from audit_pipeline.cli.console import note, out, print_json, verdict
+from audit_pipeline.cli.context import DAY, Context, Json
+
+if TYPE_CHECKING:
+    from audit_pipeline.lineage import Impact
 
 app = typer.Typer(
     help="Ask the lineage graph, for any past date.",
@@ -48,6 +51,67 @@ def _walk(context: typer.Context, way: str, node: str, as_of: datetime | None, d
         print_json(graph.as_dict())
     else:
         out.print(lineage.tree(graph))
+
+
+@app.command(epilog="Example: audit-pipeline lineage impact --file input/logs/high_utilizer/2026-01-03.parquet")
+def impact(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Option("--file", help="A file's path (also with {night}), a node, an alias, or a version's sha256.")
+    ],
+    night: Annotated[datetime | None, typer.Option("--night", help="Only what is about this night.", **DAY)] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Show exactly the model-nights, verdicts and reports that used a file."""
+    from audit_pipeline import lineage
+
+    own: Context = context.obj
+    with own.database() as connection:
+        day = night.date() if night else None
+        found = lineage.impact(connection, file, roots=(own.root,), night=day, as_of=as_of)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _print_impact(own, found)
+
+
+def _print_impact(own: Context, found: "Impact") -> None:
+    """Print a block per record, or that there is none."""
+    about = f" about {found.night}" if found.night else ""
+    if not found.uses:
+        out.print(f"No model-night used {found.asked}{about}.")
+    for use in found.uses:
+        head = f"{use.model_id} {use.night}: "
+        out.print(head, verdict(use.verdict or "no verdict"), f" ({use.status})", sep="")
+        report = str(own.layout.audit / use.report) if use.report else None
+        lines = [("used by", "; ".join(use.how)), *(("version", version) for version in use.versions)]
+        lines += [(name, value) for name, value in (("record", use.record), ("report", report)) if value]
+        for name, value in lines:
+            out.print(f"  {name:<8} {value}")
+    if found.jobs:
+        out.print(f"Other jobs that used it: {', '.join(found.jobs)}")
+
+
+@app.command(epilog="Example: audit-pipeline lineage path snapshots/high_utilizer score")
+def path(
+    context: typer.Context,
+    node: Annotated[str, typer.Argument(help="A dataset or the end of its name, e.g. snapshots/high_utilizer.")],
+    column: Annotated[str, typer.Argument(help="One of its columns.")],
+    as_of: AsOf = None,
+    depth: Depth = 20,
+    as_json: Json = False,
+) -> None:
+    """Show which columns stand behind a column, and where values were masked."""
+    from audit_pipeline import lineage
+
+    own: Context = context.obj
+    with own.database() as connection:
+        found = lineage.column_path(connection, node, column, as_of=as_of, depth=depth)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        out.print(lineage.column_tree(found))
 
 
 @app.command(epilog="Example: audit-pipeline lineage graph -o lineage.html")

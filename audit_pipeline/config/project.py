@@ -194,6 +194,11 @@ class Layout:
         return self.audit / ".state" / "relay"
 
     @property
+    def inbox(self) -> Path:
+        """Where other producers (Airflow, Spark, dbt) drop files of OpenLineage events; they stay there."""
+        return self.audit / "lineage" / "inbox"
+
+    @property
     def quarantine(self) -> Path:
         """What was refused, with the reason."""
         return self.audit / "quarantine"

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from audit_pipeline.lineage.fields import objects_in, value_at
 from audit_pipeline.lineage.normal import TERMINAL
-from audit_pipeline.lineage.shapes import Violation, get, objects
+from audit_pipeline.lineage.validation import Violation
 
 NAMES = {  # scheme of a namespace -> what a dataset's name looks like in it
     "duckdb": r"^[^.]+\.[^.]+\.[^.]+$",
@@ -46,24 +47,24 @@ class Stream:
         if isinstance(event.get("run"), dict):
             yield from self._run(event)
         for side in ("inputs", "outputs"):
-            for i, dataset in enumerate(objects(event.get(side))):
+            for i, dataset in enumerate(objects_in(event.get(side))):
                 yield from _dataset(dataset, f"$.{side}[{i}]")
 
     def _run(self, event: dict[str, Any]) -> Iterator[Violation]:
         run_id, kind = str(event["run"].get("runId", "")), event.get("eventType")
-        job = repr((get(event, "job", "namespace"), get(event, "job", "name")))
+        job = repr((value_at(event, "job", "namespace"), value_at(event, "job", "name")))
         self._runs[run_id].append(_Seen(kind, str(event.get("eventTime")), job))
         if _version(run_id) not in (7, None):
             yield "$.run.runId", "not a UUIDv7"
         if not kind:
             yield "$.eventType", "run event without eventType"
-        if kind == "FAIL" and not get(event, "run", "facets", "errorMessage"):
+        if kind == "FAIL" and not value_at(event, "run", "facets", "errorMessage"):
             yield "$.run.facets", "FAIL without errorMessage facet"
-        if not get(event, "job", "facets", "jobType"):
+        if not value_at(event, "job", "facets", "jobType"):
             yield "$.job.facets", "no jobType facet"
-        if not get(event, "run", "facets", "processing_engine"):
+        if not value_at(event, "run", "facets", "processing_engine"):
             yield "$.run.facets", "no processing_engine facet"
-        whole = get(event, "job", "facets", "jobType", "jobType") in ("JOB", "DAG")
+        whole = value_at(event, "job", "facets", "jobType", "jobType") in ("JOB", "DAG")
         if kind == "COMPLETE" and not whole and not event.get("inputs") and not event.get("outputs"):
             yield "$", "COMPLETE with neither inputs nor outputs"
 
@@ -102,14 +103,14 @@ def _dataset(dataset: dict[str, Any], path: str) -> Iterator[Violation]:
         yield f"{path}.name", f"'{name}' is not a {scheme} dataset name"
     if namespace.endswith("/") and namespace != "inmemory://":
         yield f"{path}.namespace", "namespace ends with '/'"
-    columns = {str(field.get("name")) for field in objects(get(dataset, "facets", "schema", "fields"))}
+    columns = {str(field.get("name")) for field in objects_in(value_at(dataset, "facets", "schema", "fields"))}
     if not columns:
         return
-    lineage = get(dataset, "facets", "columnLineage", "fields")
+    lineage = value_at(dataset, "facets", "columnLineage", "fields")
     for column in lineage if isinstance(lineage, dict) else {}:
         if column not in columns:
             yield f"{path}.facets.columnLineage.fields.{column}", "column not in the schema facet"
-    for i, test in enumerate(objects(get(dataset, "inputFacets", "dataQualityAssertions", "assertions"))):
+    for i, test in enumerate(objects_in(value_at(dataset, "inputFacets", "dataQualityAssertions", "assertions"))):
         if test.get("column") and str(test["column"]) not in columns:
             place = f"{path}.inputFacets.dataQualityAssertions.assertions[{i}]"
             yield place, f"column {test['column']} not in the schema facet"

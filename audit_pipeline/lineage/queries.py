@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from audit_pipeline.errors import LineageError, did_you_mean
+from audit_pipeline.lineage.drawing import drawn
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -110,26 +111,13 @@ def instant(as_of: date | None) -> datetime | None:
 def tree(graph: Graph) -> str:
     """Return `graph` as indented text, root first; a node met again is named and not unfolded."""
     nodes = {node.node: node for node in graph.nodes}
-    below: dict[str, list[str]] = {}
+    below: dict[str, list[tuple[str, str]]] = {}
     for src, dst in graph.edges:
         near, far = (dst, src) if graph.direction == "upstream" else (src, dst)
-        below.setdefault(near, []).append(far)
-    lines: list[str] = []
-    seen: set[str] = set()
-
-    def draw(name: str, lead: str, branch: str) -> None:
-        again = name in seen and bool(below.get(name))
-        lines.append(f"{lead}{branch}{_label(nodes[name])}{' (see above)' if again else ''}")
-        if again:
-            return
-        seen.add(name)
-        deeper = lead + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
-        children = sorted(below.get(name, ()), key=lambda child: nodes[child].alias)
-        for child in children:
-            draw(child, deeper, "└─ " if child == children[-1] else "├─ ")
-
-    draw(graph.root, "", "")
-    return "\n".join(lines)
+        below.setdefault(near, []).append((far, _label(nodes[far])))
+    for children in below.values():
+        children.sort(key=lambda child: nodes[child[0]].alias)
+    return drawn(graph.root, _label(nodes[graph.root]), below)
 
 
 def _label(node: Node) -> str:

@@ -36,16 +36,22 @@ comment on column lineage.run.error is 'Why it could not run, in one sentence of
 
 create table lineage.run_io (
     run_id varchar, direction varchar, node varchar, namespace varchar, name varchar, version varchar, kind varchar,
-    row_count bigint);
-comment on table lineage.run_io is 'One row per dataset that a run read or wrote, with the exact version.';
+    row_count bigint, location varchar);
+comment on table lineage.run_io is 'One row per version of a dataset that a run read or wrote.';
 comment on column lineage.run_io.run_id is 'Run (lineage.run)';
 comment on column lineage.run_io.direction is 'input or output';
-comment on column lineage.run_io.node is 'Node of the dataset: dataset:<namespace>:<name>';
-comment on column lineage.run_io.namespace is 'Namespace of the dataset by the OpenLineage naming rules';
-comment on column lineage.run_io.name is 'Name of the dataset; the night is a version, never part of it';
+comment on column lineage.run_io.node is 'Node of the dataset: dataset:<namespace>:<name>; of one known by several names that of its first (lineage.symlink)';
+comment on column lineage.run_io.namespace is 'Namespace as its producer gave it, by the OpenLineage naming rules';
+comment on column lineage.run_io.name is 'Name as its producer gave it; ours never hold the night, which is a version';
 comment on column lineage.run_io.version is 'sha256 of the bytes; NULL when unknown';
 comment on column lineage.run_io.kind is 'What it is: log, labels, reference, model, snapshot, record, ...';
 comment on column lineage.run_io.row_count is 'Rows read or written; NULL when unknown';
+comment on column lineage.run_io.location is 'Node of the name under which these very bytes lay, such as the file of one night: the first symlink it was given, else its name';
+
+create table lineage.symlink (other varchar, node varchar);
+comment on table lineage.symlink is 'Other names that producers gave to a dataset (facet symlinks). What is told of the other name is told of the node: one hop; of several nodes the first in the order of text.';
+comment on column lineage.symlink.other is 'Node of the other name: dataset:<namespace>:<name>';
+comment on column lineage.symlink.node is 'Node of the dataset it was given to';
 
 create table lineage.column_edge (
     run_id varchar, job varchar, src varchar, src_column varchar, dst varchar, dst_column varchar, type varchar,
@@ -68,6 +74,29 @@ comment on column lineage.edge.dst is 'Node the data goes to';
 comment on column lineage.edge.valid_from is 'First night (00:00 UTC) on which it held; included';
 comment on column lineage.edge.valid_to is 'First night on which it no longer held; NULL while it holds';
 
+create table lineage.column_link (
+    job varchar, src varchar, src_column varchar, dst varchar, dst_column varchar, type varchar, subtype varchar,
+    masking boolean, valid_from timestamp, valid_to timestamp);
+comment on table lineage.column_link is 'Which column stands behind which, with the life span of each link; the rule is that of lineage.edge.';
+comment on column lineage.column_link.job is 'Node of the job that made it so';
+comment on column lineage.column_link.src is 'Node of the dataset it comes from';
+comment on column lineage.column_link.src_column is 'Column it comes from';
+comment on column lineage.column_link.dst is 'Node of the dataset it goes to';
+comment on column lineage.column_link.dst_column is 'Column it goes to';
+comment on column lineage.column_link.type is 'DIRECT (its value) or INDIRECT (it sorted, filtered or joined)';
+comment on column lineage.column_link.subtype is 'IDENTITY, TRANSFORMATION, AGGREGATION, ...';
+comment on column lineage.column_link.masking is 'Whether values were replaced, e.g. by pseudonyms';
+comment on column lineage.column_link.valid_from is 'First night (00:00 UTC) on which it held; included';
+comment on column lineage.column_link.valid_to is 'First night on which it no longer held; NULL while it holds';
+
+create table lineage.run_edge (src varchar, dst varchar, node varchar, version varchar, matched varchar);
+comment on table lineage.run_edge is 'Which run wrote what another run read: for each version that was read the last run that had written it when the reader started, else the first that wrote it.';
+comment on column lineage.run_edge.src is 'Run that wrote (lineage.run)';
+comment on column lineage.run_edge.dst is 'Run that read (lineage.run)';
+comment on column lineage.run_edge.node is 'Node of the dataset between them';
+comment on column lineage.run_edge.version is 'sha256 of the bytes as the reader gave it; NULL when unknown';
+comment on column lineage.run_edge.matched is 'version (both gave the same one), or location (one of them gave none: the last run that had written to that place)';
+
 create table lineage.node (
     node varchar, type varchar, namespace varchar, name varchar, kind varchar, alias varchar, model_id varchar);
 comment on table lineage.node is 'One row per job and dataset of the graph.';
@@ -81,17 +110,19 @@ comment on column lineage.node.model_id is 'The only model that touches it; NULL
 
 create table lineage.quarantine (
     file varchar, byte_offset bigint, bytes bigint, sha256 varchar, reason varchar);
-comment on table lineage.quarantine is 'Lines of the outbox that are no usable event; their content is not shown here.';
-comment on column lineage.quarantine.file is 'File in the outbox';
-comment on column lineage.quarantine.byte_offset is 'Bytes before the line';
-comment on column lineage.quarantine.bytes is 'Length of the line in bytes';
-comment on column lineage.quarantine.sha256 is 'sha256 of the line';
+comment on table lineage.quarantine is 'What arrived and is no usable event; its content is not shown here.';
+comment on column lineage.quarantine.file is 'File in the outbox, or inbox/<file>';
+comment on column lineage.quarantine.byte_offset is 'Bytes before it';
+comment on column lineage.quarantine.bytes is 'Its length in bytes';
+comment on column lineage.quarantine.sha256 is 'sha256 of it; NULL while its file cannot be read or its end has not arrived: it is tried again';
 comment on column lineage.quarantine.reason is 'Why it was refused';
 
-create table lineage.loaded (file varchar, bytes bigint);
-comment on table lineage.loaded is 'How far each file of the outbox has been taken in.';
-comment on column lineage.loaded.file is 'File in the outbox';
-comment on column lineage.loaded.bytes is 'Bytes taken, up to the end of a line';
+create table lineage.loaded (file varchar, bytes bigint, mark varchar, sha256 varchar);
+comment on table lineage.loaded is 'How far each file of outbox and inbox has been taken in.';
+comment on column lineage.loaded.file is 'File in the outbox, or inbox/<file>';
+comment on column lineage.loaded.bytes is 'Bytes taken, up to the end of a line or of an event';
+comment on column lineage.loaded.mark is 'Identity, size and time of a file in the inbox as it was then; NULL for the outbox, whose files only grow';
+comment on column lineage.loaded.sha256 is 'sha256 of the bytes taken of a file in the inbox: when they are no longer there, it is read from its start';
 
 create macro lineage.edges_at(as_of := null) as table
     select src, dst, valid_from, valid_to from lineage.edge
@@ -115,11 +146,10 @@ create macro lineage.downstream(node, as_of := null, depth := 20) as table
     select at_node as node, min(steps) as depth from reached group by at_node order by min(steps), at_node;
 
 create macro lineage.column_edges_at(as_of := null) as table
-    select c.* from lineage.column_edge c
-    where c.run_id in (
-        select r.run_id from lineage.run r
-        where r.state = 'COMPLETE' and (as_of is null or r.effective <= as_of::timestamp)
-        qualify row_number() over (partition by r.node order by r.effective desc, r.started desc, r.run_id desc) = 1);
+    select job, src, src_column, dst, dst_column, type, subtype, masking, valid_from, valid_to
+    from lineage.column_link
+    where case when as_of is null then valid_to is null
+          else valid_from <= as_of::timestamp and (valid_to is null or valid_to > as_of::timestamp) end;
 
 create macro lineage.column_path(node, column_name, as_of := null, depth := 20) as table
     with recursive path(steps, src, src_column, dst, dst_column, type, subtype, masking, masked) as (
@@ -149,9 +179,24 @@ create macro lineage.touched_by(what, depth := 20) as table
     from reached r join lineage.run t on t.run_id = r.run
     group by all order by min(r.steps), t.model_id, t.night, t.node, t.run_id;
 
+create macro lineage.runs_behind(run, depth := 20) as table
+    with recursive behind(writer, steps, how) as (
+        select e.src, 1, e.matched from lineage.run_edge e where e.dst = run
+        union
+        select e.src, b.steps + 1, e.matched
+        from behind b join lineage.run_edge e on e.dst = b.writer
+        where b.steps < depth)
+    select min(b.steps) as depth, t.run_id, t.node as job, t.model_id, t.night, t.stage, t.state, t.outcome,
+        arg_min(b.how, 2 * b.steps + (b.how = 'location')::integer) as matched
+    from behind b join lineage.run t on t.run_id = b.writer
+    where t.run_id <> run
+    group by t.run_id, t.node, t.model_id, t.night, t.stage, t.state, t.outcome
+    order by min(b.steps), t.node, t.night, t.run_id;
+
 comment on macro table lineage.edges_at is 'Links that held as of a moment (UTC; a DATE is its first instant, which is where its night lies); without one, those that hold now.';
 comment on macro table lineage.upstream is 'What fed a node (full name or alias), with the number of links between.';
 comment on macro table lineage.downstream is 'What a node (full name or alias) fed, with the number of links between.';
-comment on macro table lineage.column_edges_at is 'Column links of the newest COMPLETE run of every job as of a moment.';
+comment on macro table lineage.column_edges_at is 'Column links that held as of a moment (as in edges_at); without one, those that hold now.';
 comment on macro table lineage.column_path is 'Which columns stand behind a column; `masked` says that values were replaced on every path from there.';
 comment on macro table lineage.touched_by is 'Runs that read a dataset (full name, alias, or sha256 of one version), and those that read what they wrote, by exact version.';
+comment on macro table lineage.runs_behind is 'Every run that fed a run (run id), directly or through others, by the exact versions that were read (lineage.run_edge); `matched` says how the nearest link to it was found.';

@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 
-from audit_pipeline.lineage.shapes import Violation, get, objects
+from audit_pipeline.lineage.fields import objects_in, value_at
+from audit_pipeline.lineage.validation import Violation
 
 PLACES = {  # base of a facet -> where it stands
     "RunFacet": "run",
@@ -83,9 +84,9 @@ class Schemas:
         if not found:
             found = [("$", f"core: {error.message[:160]}") for error in self._core.iter_errors(event)]
         for where in ("run", "job", "dataset"):
-            found += self._all(get(event, where, "facets"), where, f"$.{where}.facets")
+            found += self._all(value_at(event, where, "facets"), where, f"$.{where}.facets")
         for side, own, place in (("inputs", "inputFacets", "input"), ("outputs", "outputFacets", "output")):
-            for i, dataset in enumerate(objects(event.get(side))):
+            for i, dataset in enumerate(objects_in(event.get(side))):
                 found += self._all(dataset.get("facets"), "dataset", f"$.{side}[{i}].facets")
                 found += self._all(dataset.get(own), place, f"$.{side}[{i}].{own}")
         return list(dict.fromkeys(found))
@@ -106,7 +107,7 @@ class Schemas:
         if elsewhere:
             yield path, f"facet '{key}' belongs to {' or '.join(elsewhere)}, not to {place}"
             return
-        if "openlineage.io/spec/facets" in str(get(value, "_schemaURL")):
+        if "openlineage.io/spec/facets" in str(value_at(value, "_schemaURL")):
             yield path, f"facet '{key}' names an official schema, but there is no official facet of that name"
         elif "_" not in key:
             yield path, f"own facet '{key}' has no prefix (name it prefix_name)"
@@ -126,7 +127,7 @@ def _documents() -> Iterator[dict[str, Any]]:
 
 def _places(doc: dict[str, Any], schema: Any) -> Iterator[str]:
     """Yield where a facet may stand, by the base it is made of."""
-    for part in objects(get(schema, "allOf")):
+    for part in objects_in(value_at(schema, "allOf")):
         reference = part.get("$ref", "")
         name = reference.rsplit("/", 1)[-1]
         if name in PLACES:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from audit_pipeline.lineage.outbox import read_new
-from audit_pipeline.lineage.shapes import Violation
+
+Violation = tuple[str, str]  # JSON path, what is wrong there
 
 
 class Found(NamedTuple):

@@ -1,4 +1,4 @@
-"""One visit to a page with headless Chromium: its DOM afterwards, what it said on the console, what it asked for."""
+"""One visit to a page with headless Chromium: its DOM afterwards, what it said and asked for; or its print."""
 
 import re
 import shutil
@@ -65,6 +65,17 @@ def visit(page: Path, *, fragment: str = "") -> Visit:
         console=[line for line in done.stderr.splitlines() if "CONSOLE" in line],
         requests=_requests(log.read_text(errors="replace")),
     )
+
+
+def printed(page: Path) -> bytes:
+    """Print `page` and return the PDF."""
+    assert CHROMIUM
+    profile, pdf = page.with_suffix(".profile"), page.with_suffix(".pdf")
+    kinds = ["--virtual-time-budget=5000", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *kinds, page.as_uri()]
+    subprocess.run(command, capture_output=True, timeout=90, check=True)
+    shutil.rmtree(profile, ignore_errors=True)
+    return pdf.read_bytes()
 
 
 def _requests(log: str) -> list[str]:

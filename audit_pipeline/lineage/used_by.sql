@@ -1,0 +1,32 @@
+-- What the runs in {asked} (run_id, version) led to. A state is a run with the version it goes back to, and where its
+-- model-night took that in: the stage, and the dataset it came through when another model-night or producer wrote it.
+with recursive asked as ({asked}),
+run as (select * from lineage.run where $at is null or effective <= $at),
+link as (
+    select e.src, e.dst, e.node, d.stage, s.night as src_night,
+        s.model_id is not distinct from d.model_id and s.night is not distinct from d.night as within
+    from lineage.run_edge e join run s on s.run_id = e.src join run d on d.run_id = e.dst),
+reached(run_id, version, stage, through, through_night, steps) as (
+    select a.run_id, a.version, r.stage, null::varchar, null::date, 1 from asked a join run r using (run_id)
+    union
+    select l.dst, b.version,
+        case when l.within then b.stage else l.stage end,
+        case when l.within then b.through else l.node end,
+        case when l.within then b.through_night else l.src_night end,
+        b.steps + 1
+    from reached b join link l on l.src = b.run_id where b.steps < $depth),
+-- The records of every model-night; the newest is what its last complete audit wrote.
+record as (
+    select r.run_id, r.model_id, r.night, r.outcome as verdict, i.version as record,
+        row_number() over (
+            partition by r.model_id, r.night order by r.effective desc, r.started desc, r.run_id desc) as place
+    from run r join lineage.run_io i on i.run_id = r.run_id and i.direction = 'output' and i.kind = 'record'
+    where r.stage = 'audit' and r.state = 'COMPLETE')
+select distinct r.node as job, r.model_id, r.night, c.verdict, c.record, c.record = newest.record as newest,
+    b.stage, n.alias as through, b.through_night, b.version
+from reached b
+join run r using (run_id)
+left join record c using (run_id)
+left join record newest on newest.model_id = c.model_id and newest.night = c.night and newest.place = 1
+left join lineage.node n on n.node = b.through
+order by all
