@@ -1,9 +1,14 @@
 -- All nodes, each with the shortest end of its name that no other node has. Where producers gave a node several names,
--- it has the one it is called by.
-with seen as (
+-- it has the one it is called by. A job that only stands above others, such as the nightly one, reads and writes
+-- nothing: it is no part of the graph.
+with above as (
+    select node from lineage.run group by node
+    having bool_or(run_id in (select parent_run_id from lineage.run where parent_run_id is not null))
+        and not bool_or(run_id in (select run_id from lineage.run_io))),
+seen as (
     select r.node, 'job' as type, r.job_namespace as namespace, r.job as name, r.stage as kind, r.model_id,
         r.effective, r.run_id
-    from lineage.run r
+    from lineage.run r anti join above using (node)
     union all
     select i.node, 'dataset', i.namespace, i.name, i.kind, r.model_id, r.effective, i.run_id
     from lineage.run_io i join lineage.run r using (run_id)),

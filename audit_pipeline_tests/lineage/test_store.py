@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_pipeline.lineage import store
-from audit_pipeline.lineage.events import events_of
+from audit_pipeline.lineage.events import events_of, nightly_events
 from audit_pipeline.records import Outcome, Stage
 from audit_pipeline_tests.lineage.conftest import Load, tables, write
 from audit_pipeline_tests.lineage.traces import dataset, trace
@@ -216,6 +216,21 @@ def test_an_event_from_the_future_is_taken_and_seen_only_from_there(
     store.load(connection, tmp_path)
     for as_of, links in (("2999-01-01", 0), ("3026-01-02", 1)):
         assert len(connection.execute(f"from lineage.edges_at(as_of := timestamp '{as_of}')").fetchall()) == links
+
+
+def test_a_job_that_only_stands_above_others_is_no_node(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    made = trace()
+    begun, ended = made.stages[0].started, made.stages[-1].ended
+    nightly = nightly_events(
+        made.run, made.project, made.night, started=begun, ended=ended, state="COMPLETE", error=None
+    )
+    write(tmp_path, "1.jsonl", [nightly[0], *events_of(made), nightly[1]])
+    store.load(connection, tmp_path)
+    assert connection.execute("select state from lineage.run where job = 'clinic.nightly'").fetchall() == [
+        ("COMPLETE",)
+    ]
+    jobs = connection.execute("select name from lineage.node where type = 'job' order by name").fetchall()
+    assert jobs == [(f"high_utilizer.{stage}",) for stage in sorted(Stage)]
 
 
 def test_messages_of_other_producers_are_not_repeated(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
