@@ -53,7 +53,7 @@ def _walk(context: typer.Context, way: str, node: str, as_of: datetime | None, d
         out.print(lineage.tree(graph))
 
 
-@app.command(epilog="Example: audit-pipeline lineage impact --file input/logs/high_utilizer/2026-01-03.parquet")
+@app.command(epilog="Example: audit-pipeline lineage impact --file models/high_utilizer.yaml")
 def impact(
     context: typer.Context,
     file: Annotated[

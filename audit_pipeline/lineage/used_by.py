@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 NIGHT = "{night}"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-READ = "select run_id, version from lineage.run_io where direction = 'input' and "
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Use:
 class Impact:
     """A file and what stands on it."""
 
-    asked: str  # the node, or the sha256
-    night: date | None
+    asked: str  # the node, the place, or the sha256
+    night: date | None  # that was asked for, or that the path named
     as_of: datetime | None  # UTC; None is now
     uses: tuple[Use, ...]  # by model and night
     jobs: tuple[str, ...]  # nodes of other producers' jobs that used it
@@ -90,20 +89,20 @@ def impact(
         LineageError: no run read or wrote such a file.
     """
     at = instant(as_of)
-    asked, where, values = _asked(connection, file, roots, night)
-    rows = connection.execute(
-        statement("used_by.sql").format(asked=READ + where), {**values, "at": at, "depth": DEPTH}
-    ).fetchall()
+    asked, about, reads = _asked(connection, file, roots, night)
+    runs, versions = [run for run, _ in reads], [version for _, version in reads]
+    values = {"runs": runs, "versions": versions, "at": at, "depth": DEPTH}
+    rows = connection.execute(statement("used_by.sql"), values).fetchall()
     found: dict[tuple[str, date], list[tuple[Any, ...]]] = defaultdict(list)
     jobs = set()
-    for job, model, about, *facts in rows:
-        if model is None or about is None:
+    for job, model, of, *facts in rows:
+        if model is None or of is None:
             jobs.add(job)
         else:
-            found[model, about].append(tuple(facts))
+            found[model, of].append(tuple(facts))
     reports = _reports(connection, {facts[1] for all_facts in found.values() for facts in all_facts})
     uses = [use for key, facts in sorted(found.items()) for use in _uses(*key, facts, reports)]
-    return Impact(asked, night, at, tuple(uses), tuple(sorted(jobs)))
+    return Impact(asked, about, at, tuple(uses), tuple(sorted(jobs)))
 
 
 def _uses(model: str, night: date, rows: list[tuple[Any, ...]], reports: dict[str, str]) -> list[Use]:
@@ -136,21 +135,33 @@ def _reports(connection: "DuckDBPyConnection", records: set[str | None]) -> dict
     return dict(rows)
 
 
-Asked = tuple[str, str, dict[str, Any]]  # what is meant, the condition on rows of lineage.run_io, its values
+Reads = set[tuple[str, str | None]]  # run id, version
 
 
-def _asked(connection: "DuckDBPyConnection", file: str, roots: tuple[Path, ...], night: date | None) -> Asked:
-    """Return which inputs are meant: a whole name before an end of one, and a place before a night of a dataset."""
+def _asked(
+    connection: "DuckDBPyConnection", file: str, roots: tuple[Path, ...], night: date | None
+) -> tuple[str, date | None, Reads]:
+    """Return what is meant, the night it is about, and who read it.
+
+    A whole name goes before an end of one. The file of a night is found under its own name, and as that night of the
+    dataset that the model file names: a producer who gave no other name has left only the latter.
+    """
     if SHA256.fullmatch(file) and _any(connection, "version = $1", file):
-        only = " and run_id in (select run_id from lineage.run where night = $night)" if night else ""
-        return file, "version = $asked" + only, {"asked": file} | ({"night": night} if night else {})
+        return file, night, _reads(connection, "version = $1", file, night)
     for whole in (True, False):
-        for text, about in ((file, night), *_dated(file)):
-            if node := _find(connection, "lineage.node", "node", text, roots, whole=whole):
-                return _of_night(connection, node, about)
-            if text == file and (place := _find(connection, "lineage.run_io", "location", text, roots, whole=whole)):
-                return place, "location = $asked", {"asked": place}
-    return _of_night(connection, _resolved(connection, file), night)
+        found: list[tuple[str, date | None, Reads]] = []
+        if node := _find(connection, "lineage.node", "node", file, roots, whole=whole):
+            found.append((node, night, _of_night(connection, node, night)))
+        elif place := _find(connection, "lineage.run_io", "location", file, roots, whole=whole):
+            found.append((place, night, _reads(connection, "location = $1", place, night)))
+        for text, about in _dated(file):
+            if (node := _find(connection, "lineage.node", "node", text, roots, whole=whole)) and night in (None, about):
+                found.append((node, about, _of_night(connection, node, about)))
+        if found:
+            name, of, _ = next((one for one in found if one[2]), found[-1])
+            return name, of, {read for *_, reads in found for read in reads}
+    node = _resolved(connection, file)
+    return node, night, _of_night(connection, node, night)
 
 
 def _dated(file: str) -> list[tuple[str, date]]:
@@ -186,24 +197,36 @@ def _find(
     return min(found, default=None)
 
 
-def _of_night(connection: "DuckDBPyConnection", node: str, night: date | None) -> Asked:
-    """Return the inputs from a dataset, of one night those that are about it.
+def _of_night(connection: "DuckDBPyConnection", node: str, night: date | None) -> Reads:
+    """Return who read a dataset; of one night, what is about it.
 
-    These are what lay under the name with the night filled in; where no run gave a place, what the audits of that
+    That is what lay under the name with the night filled in; where no reader gave a place, what the audits of that
     night wrote there, or else read from there.
     """
     if night is None:
-        return node, "node = $asked", {"asked": node}
+        return _reads(connection, "node = $1", node, None)
     place = node.replace(NIGHT, night.isoformat())
-    if place != node and _any(connection, "location = $1", place):
-        return place, "location = $asked", {"asked": place}
-    values = {"asked": node, "night": night}
-    of_night = "select {what} from lineage.run_io i join lineage.run r using (run_id) where i.node = $asked "
-    of_night += "and r.night = $night and direction = '{way}'"
-    written = of_night.format(what="version", way="output")
-    if connection.execute(written, values).fetchall():
-        return node, f"node = $asked and version in ({written})", values
-    return node, f"node = $asked and run_id in ({of_night.format(what='run_id', way='input')})", values
+    if place != node and (reads := _reads(connection, "location = $1", place, None)):
+        return reads
+    written = connection.execute(
+        "select distinct i.version from lineage.run_io i join lineage.run r using (run_id) "
+        "where i.node = $1 and r.night = $2 and i.direction = 'output' and i.version is not null",
+        [node, night],
+    ).fetchall()
+    if written:
+        versions = {version for (version,) in written}
+        return {(run, version) for run, version in _reads(connection, "node = $1", node, None) if version in versions}
+    return _reads(connection, "node = $1", node, night)
+
+
+def _reads(connection: "DuckDBPyConnection", condition: str, value: str, night: date | None) -> Reads:
+    """Return the runs, of one night or of all, that read such a thing."""
+    rows = connection.execute(
+        "select distinct run_id, version from lineage.run_io i join lineage.run r using (run_id) "
+        f"where i.direction = 'input' and i.{condition} and ($2::date is null or r.night = $2)",
+        [value, night],
+    ).fetchall()
+    return set(rows)
 
 
 def _any(connection: "DuckDBPyConnection", condition: str, value: str) -> bool:

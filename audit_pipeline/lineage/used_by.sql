@@ -1,6 +1,6 @@
--- What the runs in {asked} (run_id, version) led to. A state is a run with the version it goes back to, and where its
+-- What the runs $runs, each with the version in $versions that it read, led to. A state is a run with the version it goes back to, and where its
 -- model-night took that in: the stage, and the dataset it came through when another model-night or producer wrote it.
-with recursive asked as ({asked}),
+with recursive asked as (select unnest($runs::varchar[]) as run_id, unnest($versions::varchar[]) as version),
 run as (select * from lineage.run where $at is null or effective <= $at),
 link as (
     select e.src, e.dst, e.node, d.stage, s.night as src_night,

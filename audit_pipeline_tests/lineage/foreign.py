@@ -11,6 +11,7 @@ def dataset(
     *,
     version: str | None = None,
     at: str | None = None,
+    kind: str | None = None,
     columns: dict[str, list[tuple[str, str]]] | None = None,
 ) -> Dataset:
     """A dataset in the namespace `file`.
@@ -19,11 +20,14 @@ def dataset(
         name: its name.
         version: sha256 of the bytes.
         at: name of the concrete file, as its symlink.
+        kind: what it is.
         columns: column -> (dataset, column) behind it.
     """
     facets: dict[str, Any] = {}
     if version:
         facets["version"] = {"datasetVersion": version}
+    if kind:
+        facets["datasetType"] = {"datasetType": "FILE", "subType": kind.upper()}
     if at:
         facets["symlinks"] = {"identifiers": [{"namespace": "file", "name": at, "type": "TABLE"}]}
     if columns:
