@@ -20,7 +20,7 @@ snapshot        canonical types, pseudonyms, sorted, digests of file and row gro
 model-night     snapshot, 40 checks, drift and performance over all rows, Evidently's report, SHAP, report, record and
                 lineage, against Great Expectations on pandas, three Evidently presets and SHAP on 2,000 rows.
 lineage         a fleet's OpenLineage events into tables, runs, versions, life spans and column links derived, against
-                the same lines inserted by DuckDB's JSON reader; then a night more into the full file, and each question.
+                the same lines inserted by DuckDB's JSON reader; then one more night, and the command line's questions.
 """
 
 
