@@ -35,6 +35,18 @@ def test_the_drift_benchmark_fills_its_lines() -> None:
     held(quick("drift"), ("exact drift 5,000 x 20 / one scan",))
 
 
+def test_the_lineage_benchmark_fills_its_lines_and_asks_every_question() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "lineage"]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=300).stdout
+    assert "lineage 240 events / plain insert, peak MB" in out
+    alone = dict(re.findall(r"^lineage (\S.*?) {2,}([\d.,]+) +- +- +\(", out, re.MULTILINE))
+    loads = {"loading, CPU ms per event", "one more night, CPU ms per event"}
+    asked = ("upstream", "upstream as of", "downstream", "column path", "runs behind")
+    impacts = ("impact of a night's file", "impact of a model file")
+    assert set(alone) == loads | {f"{question}, ms" for question in (*asked, *impacts)}
+    assert all(float(number.replace(",", "")) > 0 for number in alone.values())
+
+
 @pytest.mark.acceptance
 def test_all_benchmarks_fill_their_lines() -> None:
     cases = ("exact drift 5,000 x 20 / one scan", "snapshot 5,000 x 30 / sorted copy")

@@ -1,5 +1,6 @@
 """Publishing and alerting around the model-nights of a project, on real evidence and a real receiver."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -154,3 +155,29 @@ def test_an_audit_tells_its_stages_and_is_not_due_again(two_nights: Project) -> 
     fleet.audit(two_nights, "spend", due.night, run=run, on_stage=heard.append)
     assert heard == [Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE, Stage.AUDIT]
     assert [d for d in due_nights(two_nights, now=datetime.now(UTC)) if d.model_id == "spend"] == []
+
+
+def test_a_file_dropped_into_the_inbox_is_published_and_a_replaced_one_too(two_nights: Project) -> None:
+    database, inbox = publish_store(two_nights), two_nights.layout.inbox
+    inbox.mkdir(parents=True)
+
+    def jobs_after(job: str) -> list[str]:
+        event = {
+            "eventTime": "2026-03-01T00:00:00Z",
+            "eventType": "COMPLETE",
+            "run": {"runId": "0197b1d0-0000-7000-8000-000000000001"},
+            "job": {"namespace": "airflow", "name": job},
+        }
+        (inbox / "newest.json").write_text(json.dumps(event, indent=1))
+        publish_store(two_nights)
+        with duckdb.connect(str(database), read_only=True) as connection:
+            return [
+                row[0]
+                for row in connection.execute("select job from lineage.event where job like '%airflow%'").fetchall()
+            ]
+
+    assert jobs_after("one") == ["job:airflow:one"]
+    assert sorted(jobs_after("two")) == ["job:airflow:one", "job:airflow:two"]  # as long as the first
+    before = database.stat().st_ino
+    publish_store(two_nights)
+    assert database.stat().st_ino == before  # nothing came: nothing is written

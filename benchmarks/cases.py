@@ -18,11 +18,18 @@ class Sizes:
     drift_rows: int
     nights: tuple[tuple[int, str], ...]  # rows, form
     snapshot_rows: int
+    lineage: tuple[int, int]  # models, nights; 20 events each
     repeats: int
 
 
-FULL = Sizes(drift_rows=1_000_000, nights=((20_000, "csv"), (200_000, "parquet")), snapshot_rows=1_000_000, repeats=3)
-QUICK = Sizes(drift_rows=5_000, nights=((600, "csv"),), snapshot_rows=5_000, repeats=1)
+FULL = Sizes(
+    drift_rows=1_000_000,
+    nights=((20_000, "csv"), (200_000, "parquet")),
+    snapshot_rows=1_000_000,
+    lineage=(50, 100),
+    repeats=3,
+)
+QUICK = Sizes(drift_rows=5_000, nights=((600, "csv"),), snapshot_rows=5_000, lineage=(3, 4), repeats=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +37,10 @@ class Row:
     """One line of the table: ours against the other way."""
 
     case: str
-    ours: float  # CPU seconds or MB, median of the repeats
-    other: float
-    ratio: float  # median of the ratios within each repeat
-    low: float  # smallest of them
+    ours: float  # CPU seconds, milliseconds or MB, median of the repeats
+    other: float | None  # None when there is nothing to compare with
+    ratio: float | None  # median of the ratios within each repeat
+    low: float  # smallest of them; without a ratio, of ours
     high: float  # largest of them
 
 
@@ -86,7 +93,32 @@ def night(sizes: Sizes, work: Path, say: Say) -> list[Row]:
     return rows
 
 
-CASES = {"drift": drift, "snapshot": snapshot, "night": night}
+def lineage(sizes: Sizes, work: Path, say: Say) -> list[Row]:
+    """Loading the events of a fleet against inserting the same lines; then one more night, and the questions."""
+    models, nights = sizes.lineage
+    made = work / "events"
+    run("benchmarks.lineage", "make", made, models, nights)
+    costs = _repeat(
+        sizes.repeats,
+        ours=lambda folder: run("benchmarks.lineage", "load", made, folder, folder / "modules.json"),
+        other=lambda folder: run("benchmarks.lineage", "plain", made, folder, folder / "modules.json"),
+        work=work,
+        say=say,
+    )
+    rows = rows_of(f"lineage {20 * models * nights:,} events / plain insert", costs)
+    each = [1000 * (turn.ours.cpu_s - turn.our_imports.cpu_s) / turn.ours.said["events"] for turn in costs]
+    rows.append(figure("lineage loading, CPU ms per event", each))
+    full = next(work.glob("turn-*-ours/lineage.duckdb"))
+    more, asked = [], []
+    for number in range(sizes.repeats):
+        (work / f"again-{number}").mkdir()
+        more.append(run("benchmarks.lineage", "again", made, full, work / f"again-{number}").said)
+        asked.append(run("benchmarks.lineage", "ask", full, nights).said)
+    rows.append(figure("lineage one more night, CPU ms per event", [1000 * m["cpu_s"] / m["events"] for m in more]))
+    return rows + [figure(f"lineage {name}, ms", [one[name] for one in asked]) for name in asked[0]]
+
+
+CASES = {"drift": drift, "snapshot": snapshot, "night": night, "lineage": lineage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +157,11 @@ def rows_of(case: str, turns: list[Turn]) -> list[Row]:
         _row(f"{case}, CPU s with imports", [(t.ours.cpu_s, t.other.cpu_s) for t in turns]),
         _row(f"{case}, peak MB", [(t.ours.peak_mb, t.other.peak_mb) for t in turns]),
     ]
+
+
+def figure(case: str, values: list[float]) -> Row:
+    """Return a line that stands alone."""
+    return Row(case, median(values), None, None, min(values), max(values))
 
 
 def _row(case: str, pairs: list[tuple[float, float]]) -> Row:
