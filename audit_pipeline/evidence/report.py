@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import jinja2
 
 from audit_pipeline.evidence import plots, report_text, svg
+from audit_pipeline.evidence.plot_reliability import reliability_plot
 from audit_pipeline.evidence.report_findings import (
     absent,
     check_groups,
@@ -189,5 +190,6 @@ def _template() -> jinja2.Template:
         "mark": svg.mark,
         "paired_bars": plots.paired_bars,
         "interval": plots.interval,
+        "reliability_plot": reliability_plot,
     }
     return env.from_string(_read("report.html"))

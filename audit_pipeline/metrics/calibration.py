@@ -1,0 +1,175 @@
+"""Do the scores of a binary model mean what they say? Logistic recalibration, calibration error, reliability table.
+
+Sources: Cox (1958), *Two further applications of a model for binary regression*; Van Calster et al. (2019),
+*Calibration: the Achilles heel of predictive analytics* (intercept with the slope held at 1, then the slope).
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from audit_pipeline.errors import MetricError
+from audit_pipeline.metrics.bins import quantile_edges
+from audit_pipeline.metrics.interval import Interval, wilson
+from audit_pipeline.metrics.quality import SEED
+from audit_pipeline.metrics.read import Floats
+from audit_pipeline.records import SMALL_CELL, ReliabilityBin
+
+BINS = 10  # quantile bins of the score
+STEPS = 60  # of Newton's method
+HALVINGS = 30  # of a bisection
+DRAWS = 1000  # simulated calibration errors behind an interval
+
+
+def intercept(score: Floats, label: Floats) -> tuple[float, float]:
+    """Return (a, standard error) of logit P(label) = a + logit(score); 0 when the mean score is right.
+
+    Args:
+        score: (n,) inside 0 to 1, neither end.
+        label: (n,) 0.0 or 1.0, both of them.
+    """
+    logit = np.log(score) - np.log1p(-score)
+    a = 0.0
+    for _ in range(STEPS):
+        p = _expit(a + logit)
+        information = float((p * (1 - p)).sum())
+        step = float((label - p).sum()) / max(information, 1e-300)
+        a += max(-2.0, min(2.0, step))  # far from the solution the curve is flat and a full step overshoots
+        if abs(step) < 1e-10:
+            return a, 1 / math.sqrt(information)
+    raise MetricError("the calibration intercept does not converge: the scores are too extreme")
+
+
+def slope(score: Floats, label: Floats) -> tuple[float, float]:
+    """Return (b, standard error) of logit P(label) = a + b logit(score); below 1 the scores are too extreme.
+
+    Args:
+        score: (n,) inside 0 to 1, neither end.
+        label: (n,) 0.0 or 1.0, both of them.
+
+    Raises:
+        MetricError: all scores are equal, or one of them parts the classes, so that no finite slope is the best.
+    """
+    logit = np.log(score) - np.log1p(-score)
+    one, zero = logit[label == 1], logit[label == 0]
+    if logit.min() == logit.max():
+        raise MetricError("all scores are equal: they have no slope")
+    if one.min() >= zero.max() or one.max() <= zero.min():
+        raise MetricError("a single score parts the labels: no finite slope fits best")
+    centre, spread = float(logit.mean()), float(logit.std())
+    b, error = _fit((logit - centre) / spread, label)
+    return b / spread, error / spread
+
+
+def _fit(x: Floats, label: Floats) -> tuple[float, float]:
+    """Return slope and standard error of the logistic regression of `label` on x, by Newton's method.
+
+    The sums are numpy's own: those of a matrix product change with the number of threads.
+    """
+    rate = float(label.mean())
+    a, b = math.log(rate / (1 - rate)), 0.0
+    best = _likelihood(a + b * x, label)
+    for _ in range(STEPS):
+        p = _expit(a + b * x)
+        weight, rest = p * (1 - p), label - p
+        s0, s1, s2 = float(weight.sum()), float((weight * x).sum()), float((weight * x * x).sum())
+        g0, g1 = float(rest.sum()), float((rest * x).sum())
+        determinant = s0 * s2 - s1 * s1
+        if determinant <= 0:
+            break
+        da, db = (s2 * g0 - s1 * g1) / determinant, (s0 * g1 - s1 * g0) / determinant
+        if max(abs(da), abs(db)) < 1e-10:
+            return b, math.sqrt(s0 / determinant)
+        part = 1.0
+        while (found := _likelihood(a + part * da + (b + part * db) * x, label)) < best - 1e-9 * abs(best):
+            part /= 2
+        a, b, best = a + part * da, b + part * db, found
+    raise MetricError("the calibration slope does not converge: the scores are too extreme")
+
+
+def _expit(x: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -700, 700))), dtype=np.float64)
+
+
+def _likelihood(x: Floats, label: Floats) -> float:
+    """Return the log-likelihood of log-odds x."""
+    return float((label * x - np.logaddexp(0, x)).sum())
+
+
+def binned(score: Floats) -> np.ndarray:
+    """Return (n,) the quantile bin of each score, from 0."""
+    return np.searchsorted(quantile_edges(np.sort(score), bins=BINS), score, side="left")
+
+
+def calibration_error(score: Floats, label: Floats) -> tuple[float, Interval]:
+    """Return the expected calibration error and its 95 % interval.
+
+    The error is the mean |mean score - observed rate| over quantile bins, weighted by rows. Chance alone keeps it
+    above 0, so that an interval around it would leave out 0 where it is the truth. Here the interval holds every
+    true error under which the observed one is no surprise (2.5 % on either side): 0 belongs to it whenever a
+    perfectly calibrated model would give this much by chance.
+    """
+    index = binned(score)
+    bins = np.unique(index)
+    n = np.array([(index == b).sum() for b in bins], dtype=np.float64)
+    gap = np.array([(score - label)[index == b].mean() for b in bins])
+    spread = np.array([(score - label)[index == b].var() for b in bins])
+    rate = (np.array([label[index == b].sum() for b in bins]) + 1) / (n + 2)  # of a bin without positives too
+    error = np.sqrt(np.maximum(spread, rate * (1 - rate)) / n)
+    weight = n / n.sum()
+    value = float((weight * np.abs(gap)).sum())
+    return value, _compatible(value, gap, error, weight)
+
+
+def _compatible(value: float, gap: Floats, error: Floats, weight: Floats) -> Interval:
+    """Return the true errors under which `value` is no surprise; the gaps keep the proportions they were seen in.
+
+    A value smaller than what a calibrated model usually shows is luck: the upper end is then that of the usual one.
+    """
+    noise = np.random.default_rng(SEED).standard_normal((DRAWS, gap.size)) * error
+    shape = np.abs(gap) if value > 0 else error
+    shape = shape / float((weight * shape).sum())
+
+    def simulated(truth: float) -> Floats:
+        return np.asarray((np.abs(truth * shape + noise) * weight).sum(axis=1))
+
+    lowest = _first(lambda truth: float((simulated(truth) >= value).mean()) >= 0.025, 0.0, value)
+    top = value + 10 * float((weight * error).sum())
+    seen = max(value, float(np.median(simulated(0.0))))
+    highest = _first(lambda truth: float((simulated(truth) <= seen).mean()) < 0.025, 0.0, top)
+    return min(lowest, value), min(1.0, max(highest, value))
+
+
+def _first(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Return where `holds` turns true between `low` and `high`; `low` when it does there."""
+    if holds(low):
+        return low
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def reliability(score: Floats, label: Floats) -> tuple[ReliabilityBin, ...]:
+    """Return mean score and observed rate per quantile bin, lowest scores first; each over at least 11 rows.
+
+    A bin with fewer rows is joined with the one above it, the last one with the one below.
+    """
+    index = binned(score)
+    groups: list[np.ndarray] = []
+    pending = np.zeros(score.size, dtype=bool)
+    for b in np.unique(index):
+        pending = pending | (index == b)
+        if pending.sum() >= SMALL_CELL:
+            groups.append(pending)
+            pending = np.zeros(score.size, dtype=bool)
+    if pending.any() and groups:
+        groups[-1] = groups[-1] | pending
+    return tuple(_bin(score[group], label[group]) for group in groups)
+
+
+def _bin(score: Floats, label: Floats) -> ReliabilityBin:
+    """One point of the reliability table."""
+    rate = float(label.mean())
+    return ReliabilityBin(score.size, float(score.mean()), rate, *wilson(rate, score.size))
