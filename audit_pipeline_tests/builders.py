@@ -166,9 +166,15 @@ def _performance(night: date, maturity: Maturity) -> Performance:
         "exact",
         reliability=bins,
         confusion=(ConfusionCell("stays", "leaves", 14),),
+        estimates=() if maturity is Maturity.FINAL else (_estimate(),),
         seed=7,
         cost_unit="dollars",
     )
+
+
+def _estimate() -> PerformanceMetric:
+    reason = "estimate, valid under covariate shift only"
+    return PerformanceMetric("auc", "all", 0.8, 0.76, 0.84, 300, None, reason, n_reference=5000)
 
 
 def _explanation() -> Explanation:

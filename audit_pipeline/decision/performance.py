@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.findings import by_floor, not_evaluated, number, passed
+from audit_pipeline.decision.maturity import estimate, labelled_part
 from audit_pipeline.decision.worse import CONCLUSIVE, worse_limits, worse_than_reference
 from audit_pipeline.records import AppliedLimit, Finding, Maturity, Outcome, Performance, PerformanceMetric, Stage
 
@@ -14,7 +15,9 @@ def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Fi
         return
     if measured.due is None or measured.labelled == 0:
         yield _no_labels(measured)
+        yield from estimate(measured)
         return
+    yield from labelled_part(measured.labelled_part)
     floors, compared = model.policy.performance.metrics, model.policy.performance.worse_than_reference
     overall = {metric.name: metric for metric in measured.metrics if metric.slice == "all"}
     held = 0

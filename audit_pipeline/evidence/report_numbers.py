@@ -196,6 +196,12 @@ def _metric_group(
     return MetricGroup(name, rows, padded([v for v in drawn if v is not None]), warn, fail)
 
 
+def estimate_rows(result: AuditResult) -> list[tuple[PerformanceMetric, tuple[float, float]]]:
+    """Return the estimates that stand in for labels, each with the axis it is drawn on."""
+    found = result.performance.estimates if result.performance else ()
+    return [(m, padded([v for v in (m.value, m.lo, m.hi) if v is not None])) for m in found]
+
+
 def effect_domain(explanation: Explanation | None) -> tuple[float, float]:
     """Return the common axis of the importances, from zero."""
     ends = [v for i in explanation.importances for v in (i.value, i.hi) if math.isfinite(v)] if explanation else []

@@ -21,7 +21,7 @@ def _auc(rows: Rows) -> Estimate:
     Where the score parts the classes without a fault, DeLong's error is 0, which is no certainty: then Wilson's
     interval over the rarer class.
     """
-    _need_both_classes(rows)
+    need_both_classes(rows)
     value, error = delong(_ranked(rows), rows.label)
     if error == 0 and value in (0.0, 1.0):
         positives = float(rows.label.sum())
@@ -31,7 +31,7 @@ def _auc(rows: Rows) -> Estimate:
 
 def _average_precision(rows: Rows) -> Estimate:
     """Step sum of precision over recall; Wilson's interval over the positives (Boyd et al. 2013, binomial)."""
-    _need_both_classes(rows)
+    need_both_classes(rows)
     value = average_precision(_ranked(rows), rows.label)
     return Estimate(value, *wilson(value, float(rows.label.sum())))
 
@@ -159,7 +159,7 @@ def _share(hits: np.ndarray, what: str) -> Estimate:
     return Estimate(share, *wilson(share, hits.size))
 
 
-def _need_both_classes(rows: Rows) -> None:
+def need_both_classes(rows: Rows) -> None:
     """Ranking needs at least two labels of each class."""
     positives = int(rows.label.sum())
     if min(positives, rows.n - positives) < 2:
@@ -189,7 +189,7 @@ def probability(rows: Rows) -> Floats:
 
 def _log_odds(rows: Rows) -> Floats:
     """Probabilities whose log-odds are finite, of rows of both classes."""
-    _need_both_classes(rows)
+    need_both_classes(rows)
     score = probability(rows)
     refuse(int(((score == 0) | (score == 1)).sum()), "with a score of exactly 0 or 1, whose log-odds are infinite")
     return score

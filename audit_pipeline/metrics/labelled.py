@@ -21,7 +21,7 @@ class Labelled:
     """The rows of a table beside their labels, and how their columns become numbers."""
 
     table: Table
-    sql: str  # SELECT of the table's columns and FOUND
+    sql: str  # SELECT of the table's columns and FOUND, which is NULL in a row without a label
     model: ModelConfig
 
     def rows(self, *, version: str | None = None) -> Rows | ClassRows:
@@ -84,7 +84,7 @@ class Labelled:
 
 
 def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
-    """Join the night's rows with their labels; a row_id with two different labels has none.
+    """Put the night's rows beside their labels; a row_id with two different labels has none.
 
     Raises:
         MetricError: either side lacks a column that is needed.
@@ -100,7 +100,7 @@ def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
         f"select {name}{cast} as k, case when min({value}) = max({value}) then min({value}) end as v "
         f"from {labels.sql} group by 1"
     )
-    sql = f"select c.*, l.v as {FOUND} from {current.sql} c join ({once}) l on c.{name}{cast} = l.k"
+    sql = f"select c.*, l.v as {FOUND} from {current.sql} c left join ({once}) l on c.{name}{cast} = l.k"
     return Labelled(current, sql, model)
 
 
@@ -110,6 +110,14 @@ def reference_rows(reference: Table, model: ModelConfig) -> Rows | ClassRows | N
         return None
     sql = f"select *, {_outcome(model)} as {FOUND} from {reference.sql}"
     return Labelled(reference, sql, model).rows()
+
+
+def outputs(night: Table, model: ModelConfig) -> Rows | None:
+    """Return all rows of a night with what the model gave out, and labels of 0 that mean nothing; None for classes."""
+    if model.task == "multiclass":
+        return None
+    rows = Labelled(night, f"select *, 0.0::double as {FOUND} from {night.sql}", model).rows()
+    return rows if isinstance(rows, Rows) else None
 
 
 def _outcome(model: ModelConfig) -> str:

@@ -16,8 +16,10 @@ from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.binary import BINARY, labels_of, probability
 from audit_pipeline.metrics.calibration import reliability
+from audit_pipeline.metrics.estimate import estimates
 from audit_pipeline.metrics.interval import of_difference
-from audit_pipeline.metrics.labelled import Labelled, joined, reference_rows
+from audit_pipeline.metrics.labelled import Labelled, joined, outputs, reference_rows
+from audit_pipeline.metrics.labelled_part import labelled_part
 from audit_pipeline.metrics.multiclass import MULTICLASS, ClassRows, class_metrics, confusion
 from audit_pipeline.metrics.quality import SEED, Estimate, Metric, Rows
 from audit_pipeline.metrics.read import Table, connect
@@ -66,6 +68,8 @@ def measure_performance(
         metrics: tuple[PerformanceMetric, ...] = ()
         if found is not None and rows is not None and rows.n:
             metrics = _metrics(found, rows, before, model)
+        part = labelled_part(found, labelled=labelled) if found is not None else None
+        guessed = () if labelled else _estimates(night, before, model)
     return Performance(
         maturity=maturity,
         due=due,
@@ -77,6 +81,8 @@ def measure_performance(
         reason=reason,
         reliability=_reliability(rows, model) if isinstance(rows, Rows) else (),
         confusion=confusion(rows) if isinstance(rows, ClassRows) else (),
+        estimates=guessed,
+        labelled_part=part,
         seed=SEED,
         cost_unit=model.costs.unit if model.costs else None,
     )
@@ -94,6 +100,13 @@ def _maturity(labelled: int, rows: int, *, due: date | None, overdue: bool) -> t
         return Maturity.FINAL, None
     share = f"{labelled:,} of {rows:,} rows ({labelled / rows:.1%}) have a label"
     return Maturity.PROVISIONAL, f"{share}: {when}" if due else share
+
+
+def _estimates(night: Table, reference: AnyRows | None, model: ModelConfig) -> Metrics:
+    """Return what can be told of a night that has no labels yet."""
+    if not isinstance(reference, Rows) or (rows := outputs(night, model)) is None:
+        return ()
+    return estimates(rows, reference, model)
 
 
 def _metrics(found: Labelled, rows: AnyRows, reference: AnyRows | None, model: ModelConfig) -> Metrics:

@@ -153,6 +153,7 @@ def _performance(result: AuditResult) -> Metadata:
         **({"labels_due": performance.due.isoformat()} if performance.due else {}),
         **numbers,
         **({"metrics": _table(rows, names)} if rows else {}),
+        **{f"estimated_{m.name}": m.value for m in performance.estimates if m.value is not None},
     }
 
 

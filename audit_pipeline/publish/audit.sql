@@ -163,8 +163,8 @@ CREATE TABLE performance (
     hi DOUBLE,  -- upper end of the 95 % interval
     n BIGINT,  -- labelled rows
     reference DOUBLE,  -- the same metric on the reference
-    maturity VARCHAR,  -- pending, estimated, provisional, final
-    reason VARCHAR,  -- why there is no value
+    maturity VARCHAR,  -- estimated (no labels yet; valid under covariate shift only), provisional or final
+    reason VARCHAR,  -- why there is no value, or what an estimate stands on
     reference_lo DOUBLE,  -- lower end of the 95 % interval on the reference
     reference_hi DOUBLE,  -- upper end of the 95 % interval on the reference
     n_reference BIGINT,  -- labelled rows of the reference; NULL when it has no labels

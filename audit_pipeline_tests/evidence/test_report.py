@@ -401,6 +401,19 @@ def test_a_cost_has_its_unit() -> None:
     assert "cost (dollars per decision)" in Page(render(night)).said("performance")
 
 
+def test_estimates_are_named_as_such_beside_what_is_pending() -> None:
+    reason = "estimate, valid under covariate shift only"
+    made = PerformanceMetric("auc", "all", 0.71, 0.66, 0.76, 727, None, reason, n_reference=5638)
+    none = replace(made, name="recall", value=None, lo=None, hi=None, reason="5 rows have no finite score")
+    pending = replace(nights.pending(), estimates=(made, none))
+    said = Page(render(replace(nights.warn_night(), performance=pending))).said("performance")
+    assert "Pending until 2026-07-31." in said
+    assert "Valid under covariate shift only" in said
+    assert "AUC 0.710 0.660 to 0.760 727 5,638" in said
+    assert "not evaluated: 5 rows have no finite score" in said
+    assert "Estimated while" not in Page(render(nights.warn_night())).said("performance")
+
+
 def test_labels_line() -> None:
     done = nights.performance()
     assert labels_line(None) == "performance not evaluated"
