@@ -6,6 +6,7 @@ Sources: Cox (1958), *Two further applications of a model for binary regression*
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from audit_pipeline.records import SMALL_CELL, ReliabilityBin
 
 BINS = 10  # quantile bins of the score
 STEPS = 60  # of Newton's method
+BLOCK = 1 << 18  # rows that are added up at once
 HALVINGS = 30  # of a bisection
 DRAWS = 1000  # simulated calibration errors behind an interval
 
@@ -32,12 +34,11 @@ def intercept(score: Floats, label: Floats) -> tuple[float, float]:
     logit = np.log(score) - np.log1p(-score)
     a = 0.0
     for _ in range(STEPS):
-        p = _expit(a + logit)
-        information = float((p * (1 - p)).sum())
-        step = float((label - p).sum()) / max(information, 1e-300)
+        sums = _sums(logit, label, a, 1.0)
+        step = sums.rest / max(sums.weight, 1e-300)
         a += max(-2.0, min(2.0, step))  # far from the solution the curve is flat and a full step overshoots
         if abs(step) < 1e-10:
-            return a, 1 / math.sqrt(information)
+            return a, 1 / math.sqrt(sums.weight)
     raise MetricError("the calibration intercept does not converge: the scores are too extreme")
 
 
@@ -63,38 +64,54 @@ def slope(score: Floats, label: Floats) -> tuple[float, float]:
 
 
 def _fit(x: Floats, label: Floats) -> tuple[float, float]:
-    """Return slope and standard error of the logistic regression of `label` on x, by Newton's method.
-
-    The sums are numpy's own: those of a matrix product change with the number of threads.
-    """
+    """Return slope and standard error of the logistic regression of `label` on x, by Newton's method."""
     rate = float(label.mean())
     a, b = math.log(rate / (1 - rate)), 0.0
-    best = _likelihood(a + b * x, label)
+    now = _sums(x, label, a, b)
     for _ in range(STEPS):
-        p = _expit(a + b * x)
-        weight, rest = p * (1 - p), label - p
-        s0, s1, s2 = float(weight.sum()), float((weight * x).sum()), float((weight * x * x).sum())
-        g0, g1 = float(rest.sum()), float((rest * x).sum())
-        determinant = s0 * s2 - s1 * s1
+        determinant = now.weight * now.weight_xx - now.weight_x**2
         if determinant <= 0:
             break
-        da, db = (s2 * g0 - s1 * g1) / determinant, (s0 * g1 - s1 * g0) / determinant
+        da = (now.weight_xx * now.rest - now.weight_x * now.rest_x) / determinant
+        db = (now.weight * now.rest_x - now.weight_x * now.rest) / determinant
         if max(abs(da), abs(db)) < 1e-10:
-            return b, math.sqrt(s0 / determinant)
-        part = 1.0
-        while (found := _likelihood(a + part * da + (b + part * db) * x, label)) < best - 1e-9 * abs(best):
+            return b, math.sqrt(now.weight / determinant)
+        part, least = 1.0, now.likelihood - 1e-9 * abs(now.likelihood)
+        while (then := _sums(x, label, a + part * da, b + part * db)).likelihood < least:
             part /= 2
-        a, b, best = a + part * da, b + part * db, found
+        a, b, now = a + part * da, b + part * db, then
     raise MetricError("the calibration slope does not converge: the scores are too extreme")
 
 
-def _expit(x: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -700, 700))), dtype=np.float64)
+@dataclass(frozen=True)
+class _Sums:
+    """What Newton's method needs of all rows."""
+
+    weight: float  # p (1 - p)
+    weight_x: float
+    weight_xx: float
+    rest: float  # label - p
+    rest_x: float
+    likelihood: float  # its logarithm
 
 
-def _likelihood(x: Floats, label: Floats) -> float:
-    """Return the log-likelihood of log-odds x."""
-    return float((label * x - np.logaddexp(0, x)).sum())
+def _sums(x: Floats, label: Floats, a: float, b: float) -> _Sums:
+    """Add up over the rows at log-odds a + b x, in blocks: what is held beside the rows stays small.
+
+    The sums are numpy's own: those of a matrix product change with the number of threads.
+    """
+    parts = []
+    for start in range(0, x.size, BLOCK):
+        part, y = x[start : start + BLOCK], label[start : start + BLOCK]
+        odds = np.clip(a + b * part, -700, 700)
+        small = np.exp(-np.abs(odds))
+        p = np.where(odds >= 0, 1.0, small) / (1 + small)
+        weight, rest = small / np.square(1 + small), y - p
+        likelihood = y * odds - np.maximum(odds, 0) - np.log1p(small)
+        weighted = weight * part
+        terms = (weight, weighted, weighted * part, rest, rest * part, likelihood)
+        parts.append([float(term.sum()) for term in terms])
+    return _Sums(*(math.fsum(column) for column in zip(*parts, strict=True)))
 
 
 def binned(score: Floats) -> np.ndarray:
@@ -110,12 +127,11 @@ def calibration_error(score: Floats, label: Floats) -> tuple[float, Interval]:
     true error under which the observed one is no surprise (2.5 % on either side): 0 belongs to it whenever a
     perfectly calibrated model would give this much by chance.
     """
-    index = binned(score)
-    bins = np.unique(index)
-    n = np.array([(index == b).sum() for b in bins], dtype=np.float64)
-    gap = np.array([(score - label)[index == b].mean() for b in bins])
-    spread = np.array([(score - label)[index == b].var() for b in bins])
-    rate = (np.array([label[index == b].sum() for b in bins]) + 1) / (n + 2)  # of a bin without positives too
+    _, index = np.unique(binned(score), return_inverse=True)
+    n = np.bincount(index).astype(np.float64)
+    gap = np.bincount(index, weights=score - label) / n
+    spread = np.bincount(index, weights=np.square(score - label)) / n - np.square(gap)
+    rate = (np.bincount(index, weights=label) + 1) / (n + 2)  # of a bin without positives too
     error = np.sqrt(np.maximum(spread, rate * (1 - rate)) / n)
     weight = n / n.sum()
     value = float((weight * np.abs(gap)).sum())
@@ -154,22 +170,18 @@ def _first(holds: Callable[[float], bool], low: float, high: float) -> float:
 def reliability(score: Floats, label: Floats) -> tuple[ReliabilityBin, ...]:
     """Return mean score and observed rate per quantile bin, lowest scores first; each over at least 11 rows.
 
-    A bin with fewer rows is joined with the one above it, the last one with the one below.
+    A bin with fewer rows is joined with the one above it, the last one with the one below; empty below 11 rows.
     """
-    index = binned(score)
-    groups: list[np.ndarray] = []
-    pending = np.zeros(score.size, dtype=bool)
-    for b in np.unique(index):
-        pending = pending | (index == b)
-        if pending.sum() >= SMALL_CELL:
-            groups.append(pending)
-            pending = np.zeros(score.size, dtype=bool)
-    if pending.any() and groups:
-        groups[-1] = groups[-1] | pending
-    return tuple(_bin(score[group], label[group]) for group in groups)
-
-
-def _bin(score: Floats, label: Floats) -> ReliabilityBin:
-    """One point of the reliability table."""
-    rate = float(label.mean())
-    return ReliabilityBin(score.size, float(score.mean()), rate, *wilson(rate, score.size))
+    _, index, sizes = np.unique(binned(score), return_inverse=True, return_counts=True)
+    group, rows, groups = 0, 0, np.zeros(sizes.size, dtype=np.int64)  # group of each bin
+    for b, size in enumerate(sizes):
+        groups[b], rows = group, rows + int(size)
+        if rows >= SMALL_CELL and int(sizes[b + 1 :].sum()) >= SMALL_CELL:
+            group, rows = group + 1, 0
+    index = groups[index]
+    n = np.bincount(index)
+    scores, rates = (np.bincount(index, weights=values) / n for values in (score, label))
+    if n.min() < SMALL_CELL:
+        return ()
+    bins = zip(n, scores, rates, strict=True)
+    return tuple(ReliabilityBin(int(k), float(s), float(r), *wilson(float(r), int(k))) for k, s, r in bins)

@@ -353,6 +353,10 @@ def _class_run(rows: ClassRows, exact: Performance, night: date) -> _Run:
     data = pd.DataFrame({"label": names[rows.label], "decision": names[rows.prediction]})
     task = MulticlassClassification(target="label", prediction_labels="decision")
     metrics = {"accuracy": Accuracy(), "macro_f1": F1Score(conf_matrix=False)}
+    if np.unique([rows.label, rows.prediction]).size <= 2:
+        reason = "two classes occur, which Evidently takes for a binary model with classes 0 and 1"
+        none = (PerformanceMetric(f"evidently:{m}", "all", None, None, None, rows.n, None, reason) for m in metrics)
+        return _Run("Quality by Evidently, over the labelled rows", metrics=tuple(none))
     return _quality_run(metrics, data, (), DataDefinition(classification=[task]), exact, night)
 
 

@@ -44,6 +44,8 @@ def estimates(rows: Rows, reference: Rows, model: ModelConfig) -> tuple[Performa
             _enough(side, name, least=model.policy.performance.min_labels, binary=binary)
         with np.errstate(over="ignore", invalid="ignore"):
             found = _binary(rows, reference) if binary else _regression(rows, reference)
+        if not all(math.isfinite(x) for one in found.values() for x in (one.value, one.lo, one.hi) if x is not None):
+            raise MetricError("the result is not a finite number: the values are too large")
     except MetricError as error:
         return (PerformanceMetric("auc" if binary else "mae", "all", None, None, None, rows.n, None, str(error)),)
     return tuple(_metric(name, value, rows.n, reference.n) for name, value in found.items())

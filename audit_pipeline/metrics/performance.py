@@ -159,7 +159,7 @@ def _metric(metric: Metric, rows: AnyRows, where: str, before: _Before, least: i
     """Measure one metric over one slice and compare it with the whole reference."""
     found, reason = _measure(metric, rows, least)
     then = before.found
-    apart = _apart(found, then) if found and then else (None, None)
+    difference, lo, hi = _difference(found, then)
     return PerformanceMetric(
         name=metric.name,
         slice=where,
@@ -172,17 +172,22 @@ def _metric(metric: Metric, rows: AnyRows, where: str, before: _Before, least: i
         reference_lo=then.lo if then else None,
         reference_hi=then.hi if then else None,
         n_reference=before.n,
-        difference=found.value - then.value if found and then else None,
-        difference_lo=apart[0],
-        difference_hi=apart[1],
+        difference=difference,
+        difference_lo=lo,
+        difference_hi=hi,
     )
 
 
-def _apart(found: Estimate, then: Estimate) -> tuple[float, float] | tuple[None, None]:
-    """Return the interval of the difference of two estimates on independent samples."""
+def _difference(found: Estimate | None, then: Estimate | None) -> tuple[float | None, float | None, float | None]:
+    """Return the difference of two estimates on independent samples with its interval, as far as they are finite."""
+    if found is None or then is None or not math.isfinite(found.value - then.value):
+        return None, None, None
     if found.lo is None or found.hi is None or then.lo is None or then.hi is None:
-        return None, None
-    return of_difference(found.value, (found.lo, found.hi), then.value, (then.lo, then.hi))
+        return found.value - then.value, None, None
+    lo, hi = of_difference(found.value, (found.lo, found.hi), then.value, (then.lo, then.hi))
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        return found.value - then.value, None, None
+    return found.value - then.value, lo, hi
 
 
 def _reliability(rows: Rows, model: ModelConfig) -> tuple[ReliabilityBin, ...]:
