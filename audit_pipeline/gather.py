@@ -37,7 +37,17 @@ from audit_pipeline.records import (
 from audit_pipeline.stages import Stopwatch
 
 YAML, BINARY, PARQUET = "application/yaml", "application/octet-stream", "application/vnd.apache.parquet"
-COMPARED = ("row_id", "feature", "segment", "score", "prediction", "model_version")  # roles a reference may have
+COMPARED = (  # roles a reference may have
+    "row_id",
+    "feature",
+    "segment",
+    "score",
+    "prediction",
+    "probability",
+    "prediction_lo",
+    "prediction_hi",
+    "model_version",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +160,10 @@ class _Freezer:
 
 
 def label_column(model: ModelConfig) -> Column:
-    """The outcome as the snapshot of labels knows it."""
+    """The outcome as the snapshot of labels knows it: a number, or a class written like the predicted one."""
     privacy = model.labels.privacy if model.labels else "sensitive"
-    return Column("label", "number", "label", privacy)
+    kind = model.columns[model.output].type if model.task == "multiclass" else "number"
+    return Column("label", kind, "label", privacy)
 
 
 def _configuration(project: Project, model: AuditedModel, store: Store) -> tuple[FileRef, ...]:

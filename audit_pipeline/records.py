@@ -76,7 +76,7 @@ class Column:
 
     name: str
     type: str  # number, integer, category, boolean, date, timestamp
-    role: str  # row_id, subject_id, feature, score, prediction, model_version, time, segment, label
+    role: str  # row_id, subject_id, feature, score, prediction, probability, ..., segment, label
     privacy: str  # direct_identifier, quasi_identifier, sensitive, none
     masked: bool = False  # values were replaced by pseudonyms
 
@@ -219,6 +219,46 @@ class PerformanceMetric:
     n: int  # labelled rows
     reference: float | None  # the same on the reference, when it has labels
     reason: str | None = None
+    reference_lo: float | None = None  # 95 % interval on the reference
+    reference_hi: float | None = None
+    n_reference: int | None = None  # labelled rows of the reference
+    difference: float | None = None  # value - reference
+    difference_lo: float | None = None  # 95 % interval, for independent samples
+    difference_hi: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """One bin of a binary model's scores: what was promised and what came; over at least 11 rows."""
+
+    n: int
+    score: float  # mean score
+    rate: float  # share of positive labels
+    lo: float  # 95 % interval of the rate
+    hi: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionCell:
+    """How many rows of one class were predicted to be of another (or the same); only cells of at least 11 rows."""
+
+    label: str
+    prediction: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPart:
+    """Whether the rows that have a label are like the rest of the night: the column that differs most."""
+
+    columns: int  # that were compared
+    column: str | None  # with the smallest adjusted p
+    effect: float | None  # KS distance of numbers, Cramér's V of categories
+    p: float | None  # adjusted by Benjamini-Hochberg over the columns
+    differs: bool  # the effect is not small and the adjusted p is
+    n: int  # labelled rows
+    n_rest: int
+    reason: str | None = None  # why nothing was compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +273,12 @@ class Performance:
     metrics: tuple[PerformanceMetric, ...]
     engine: str  # evidently (over the rows) or exact
     reason: str | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()  # of a binary model
+    confusion: tuple[ConfusionCell, ...] = ()  # of a multiclass model
+    estimates: tuple[PerformanceMetric, ...] = ()  # while there are no labels; valid under covariate shift only
+    labelled_part: LabelledPart | None = None  # of provisional numbers
+    seed: int | None = None  # of simulated intervals
+    cost_unit: str | None = None  # of the metric `cost`
 
 
 @dataclass(frozen=True, slots=True)

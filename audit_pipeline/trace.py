@@ -6,7 +6,7 @@ from datetime import date, datetime
 from audit_pipeline.config import ModelConfig, Project, Source
 from audit_pipeline.evidence import Committed
 from audit_pipeline.evidence.canonical import canonical, sha256
-from audit_pipeline.gather import Gathered
+from audit_pipeline.gather import Gathered, label_column
 from audit_pipeline.records import (
     AuditResult,
     Column,
@@ -176,7 +176,7 @@ class _Nodes:
 
     def _references(self) -> list[Dataset]:
         """The reference file, or every earlier snapshot of the window."""
-        compared = tuple(self._columns(("feature", "segment", "score", "prediction")))
+        compared = tuple(self._columns(("feature", "segment", "score", "prediction", "probability")))
         refs = self._gathered.references
         if self._model.reference.window is not None:
             name = f"snapshots/{self._model.model_id}"
@@ -189,7 +189,7 @@ class _Nodes:
         if self._gathered.labels is None or self._model.labels is None:
             return None
         namespace, name, file = self._place(self._model.labels)
-        label = Column("label", "number", "label", self._model.labels.privacy)
+        label = label_column(self._model)
         version = self._source_digests.get("labels", "")
         return Dataset(namespace, name, "labels", version, columns=(label,), file=file)
 

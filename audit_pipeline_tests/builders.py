@@ -20,6 +20,7 @@ from audit_pipeline.records import (
     CheckResult,
     Column,
     ColumnProfile,
+    ConfusionCell,
     Decision,
     Drift,
     DriftScore,
@@ -32,6 +33,7 @@ from audit_pipeline.records import (
     Performance,
     PerformanceMetric,
     QualityScore,
+    ReliabilityBin,
     RowGroup,
     Severity,
     Snapshot,
@@ -150,9 +152,29 @@ def _drift(psi: float | None, p: float | None) -> Drift:
 def _performance(night: date, maturity: Maturity) -> Performance:
     metrics = (
         PerformanceMetric("auc", "all", 0.75, 0.7, 0.8, 120, 0.77),
+        PerformanceMetric("cost", "all", 1.5, 1.0, 2.0, 120, 1.0, None, 0.9, 1.1, 5000, 0.5, -0.01, 1.01),
         PerformanceMetric("auc", "site=north", None, None, None, 31, None, "31 labelled rows, at least 100 are needed"),
     )
-    return Performance(maturity, night + timedelta(days=30), False, 120, 300, metrics, "exact")
+    bins = (ReliabilityBin(60, 0.2, 0.25, 0.16, 0.37), ReliabilityBin(60, 0.7, 0.65, 0.52, 0.76))
+    return Performance(
+        maturity,
+        night + timedelta(days=30),
+        False,
+        120,
+        300,
+        metrics,
+        "exact",
+        reliability=bins,
+        confusion=(ConfusionCell("stays", "leaves", 14),),
+        estimates=() if maturity is Maturity.FINAL else (_estimate(),),
+        seed=7,
+        cost_unit="dollars",
+    )
+
+
+def _estimate() -> PerformanceMetric:
+    reason = "estimate, valid under covariate shift only"
+    return PerformanceMetric("auc", "all", 0.8, 0.76, 0.84, 300, None, reason, n_reference=5000)
 
 
 def _explanation() -> Explanation:

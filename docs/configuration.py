@@ -14,8 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from audit_pipeline.config import ModelConfig, ProjectConfig, SuiteConfig
-from audit_pipeline.metrics.binary import BINARY
-from audit_pipeline.metrics.regression import REGRESSION
+from audit_pipeline.config.metrics import METRICS
 from docs.markdown import anchor, code, page, table
 
 FILES: dict[str, type[BaseModel]] = {
@@ -172,12 +171,15 @@ def _flow(value: Any) -> str:
 
 
 def _metrics() -> list[str]:
-    """Name the metrics that `policy.performance.metrics` can judge."""
+    """Name the metrics that `policy.performance` can judge."""
     rows = [
-        (task, ", ".join(code(metric.name) for metric in known))
-        for task, known in (("binary", BINARY), ("regression", REGRESSION))
+        (task, ", ".join(map(code, known)), ", ".join(code(name) for name, better in known.items() if better))
+        for task, known in METRICS.items()
     ]
-    return ["## Metrics that `policy.performance.metrics` judges", table(("task", "metrics"), rows)]
+    return [
+        "## Metrics that `policy.performance` judges",
+        table(("task", "`metrics`", "`worse_than_reference` too"), rows),
+    ]
 
 
 def _expectations() -> list[str]:

@@ -23,8 +23,8 @@ SELECT column_name, data_type, comment FROM duckdb_columns()
 WHERE database_name = $file AND schema_name = $schema AND table_name = $name ORDER BY column_index
 """
 MACROS = """
-SELECT function_name, parameters, comment FROM duckdb_functions()
-WHERE database_name = $file AND schema_name = 'lineage' AND NOT internal ORDER BY function_oid
+SELECT schema_name, function_name, parameters, comment FROM duckdb_functions()
+WHERE database_name = $file AND NOT internal ORDER BY schema_name = 'lineage', function_oid
 """
 
 
@@ -68,11 +68,11 @@ def _overview(objects: list[tuple[Any, ...]]) -> str:
 def _macros(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Describe the table macros."""
     rows = []
-    for name, parameters, comment in _rows(connection, MACROS):
+    for schema, name, parameters, comment in _rows(connection, MACROS):
         needed = ["NULL" for parameter in parameters if parameter not in MAY_LACK]
-        described = connection.execute(f"DESCRIBE SELECT * FROM lineage.{name}({', '.join(needed)})").fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {schema}.{name}({', '.join(needed)})").fetchall()
         columns = ", ".join(code(column) for column, *_ in described)
-        rows.append((code(f"lineage.{name}({', '.join(parameters)})"), comment or "", columns))
+        rows.append((code(f"{shown(schema, name)}({', '.join(parameters)})"), comment or "", columns))
     note = (
         "Called in FROM. `as_of` (a moment in UTC; without it: now) and `depth` (links to follow; 20) may be left out; "
         "they are given by name: `from lineage.upstream('high_utilizer.audit', as_of := '2026-01-05')`. Macros look "

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
+from audit_pipeline.config.metrics import METRICS, NEEDS
 from audit_pipeline.config.policy import Policy
 from audit_pipeline.config.source import NightlySource, Reference
 from audit_pipeline.errors import did_you_mean
@@ -15,27 +16,36 @@ NAME = r"[a-z][a-z0-9_]{0,62}"
 NAME_MEANING = "a name: lower-case letters, digits and _, a letter first, at most 63 long"
 Name = Annotated[str, fits(NAME, NAME_MEANING)]
 ColumnType = Literal["number", "integer", "category", "boolean", "date", "timestamp"]
-Role = Literal["row_id", "subject_id", "feature", "score", "prediction", "model_version", "time", "segment"]
+Role = Literal[
+    "row_id",
+    "subject_id",
+    "feature",
+    "score",
+    "prediction",
+    "model_version",
+    "time",
+    "segment",
+    "probability",
+    "prediction_lo",
+    "prediction_hi",
+]
 Privacy = Literal["direct_identifier", "quasi_identifier", "sensitive", "none"]
 
-OUTPUT: dict[str, Role] = {"binary": "score", "regression": "prediction"}  # what a model of each task gives out
-METRICS = {  # what a policy may judge, by task
-    "binary": (
-        "auc",
-        "average_precision",
-        "brier",
-        "log_loss",
-        "calibration_gap",
-        "ece",
-        "accuracy",
-        "precision",
-        "recall",
-        "specificity",
-        "prevalence",
-    ),
-    "regression": ("rmse", "mae", "bias", "r2"),
-}
-ONCE = ("row_id", "subject_id", "score", "prediction", "model_version", "time")  # roles one column may have
+Task = Literal["binary", "regression", "multiclass"]
+
+# what a model of each task gives out
+OUTPUT: dict[str, Role] = {"binary": "score", "regression": "prediction", "multiclass": "prediction"}
+ONCE = (  # roles one column may have
+    "row_id",
+    "subject_id",
+    "score",
+    "prediction",
+    "model_version",
+    "time",
+    "prediction_lo",
+    "prediction_hi",
+)
+CLASS_TYPES = ("category", "integer", "boolean")  # what the class of a multiclass model may be
 
 
 class Labels(NightlySource):
@@ -60,6 +70,16 @@ class Artefact(Strict):
     trusted: tuple[str, ...] = Field(default=(), description="reviewed type names the file may hold")
 
 
+class Costs(Strict):
+    """What one decision of a binary model costs on average, by what came true; a gain is below 0."""
+
+    tp: float = Field(description="yes, rightly")
+    fp: float = Field(description="yes, wrongly")
+    fn: float = Field(description="no, wrongly")
+    tn: float = Field(description="no, rightly")
+    unit: str = Field(min_length=1, description="of the four numbers, e.g. dollars")
+
+
 class ColumnConfig(Strict):
     """What one column of the log is; type and privacy are required."""
 
@@ -68,7 +88,8 @@ class ColumnConfig(Strict):
     role: Role = Field(
         default="feature",
         description="`row_id` is unique per prediction and required; `subject_id` is the person; `score` is the "
-        "probability, `prediction` the predicted class or number",
+        "probability, `prediction` the predicted class or number, `probability` that of one class (`probabilities`), "
+        "`prediction_lo` and `prediction_hi` the ends of a regression's prediction interval",
     )
     description: str = Field(default="", description="what it holds")
 
@@ -83,11 +104,16 @@ class ModelConfig(Ruled):
     owner: Name = Field(description="key of `owners` in project.yaml")
     domain: Name = Field(description="business domain: the group in the Dagster UI")
     tier: Annotated[int, Field(ge=1, le=4)] = Field(default=2, description="1 is the most material")
-    task: Literal["binary", "regression"] = Field(
-        description="binary needs a column with `role: score`, regression one with `role: prediction`"
+    task: Task = Field(
+        description="binary needs a column with `role: score`, regression and multiclass one with `role: prediction`"
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.5, description="score from which a binary model says yes, when no prediction is logged"
+    )
+    costs: Costs | None = None
+    probabilities: dict[str, str] = Field(
+        default_factory=dict,
+        description="of a multiclass model: class -> column with `role: probability`; all classes or none",
     )
     log: NightlySource
     labels: Labels | None = None
@@ -101,6 +127,7 @@ class ModelConfig(Ruled):
         """Hold columns, task, reference and policy against each other."""
         columns, task = mapping(data.get("columns")), data.get("task")
         yield from _broken_roles(columns, task)
+        yield from _broken_task(data, columns, task)
         label = mapping(data.get("reference")).get("label")
         if label is not None and label in columns:
             yield ("reference", "label"), f"'{label}' must not be a column of the log: the outcome is not known there"
@@ -109,11 +136,7 @@ class ModelConfig(Ruled):
             if name not in columns:
                 text = f"is not in `columns` of this file.{did_you_mean(str(name), columns)}"
                 yield ("policy", "drift", "columns", name), text
-        metrics = METRICS.get(str(task))
-        for name in mapping(mapping(policy.get("performance")).get("metrics")) if metrics else ():
-            if metrics and name not in metrics:
-                hint = f"{did_you_mean(str(name), metrics)} There are: {', '.join(metrics)}"
-                yield ("policy", "performance", "metrics", name), f"is no metric of a {task} model.{hint}"
+        yield from _broken_metrics(data, columns, str(task))
 
     def by_role(self, role: Role) -> str | None:
         """Return the column that has `role`, or None."""
@@ -152,3 +175,64 @@ def _broken_roles(columns: dict[str, Any], task: Any) -> Iterator[Broken]:
     needed = OUTPUT.get(task) if isinstance(task, str) else None
     if columns and needed and needed not in by_role:
         yield ("columns",), f"no column has `role: {needed}`, which a {task} model needs"
+
+
+def _broken_task(data: dict[str, Any], columns: dict[str, Any], task: Any) -> Iterator[Broken]:
+    """What belongs to models of one task only."""
+    roles = {name: mapping(column).get("role", "feature") for name, column in columns.items()}
+    if data.get("costs") is not None and task != "binary":
+        yield ("costs",), f"belong to a binary model's decisions, and this is a {task} model"
+    ends = {"prediction_lo", "prediction_hi"} & set(roles.values())
+    if len(ends) == 1:
+        yield ("columns",), "prediction_lo and prediction_hi belong together: an interval has two ends"
+    if ends and task != "regression":
+        yield ("columns",), f"role {min(ends)} belongs to a regression, and this is a {task} model"
+    yield from _broken_classes(data, columns, roles, task)
+
+
+def _broken_classes(
+    data: dict[str, Any], columns: dict[str, Any], roles: dict[str, Any], task: Any
+) -> Iterator[Broken]:
+    """What a multiclass model gives out: a class, and a probability for each class or for none."""
+    given = mapping(data.get("probabilities"))
+    logged = {name for name, role in roles.items() if role == "probability"}
+    if task != "multiclass":
+        if given or logged:
+            yield ("probabilities",), f"belong to a multiclass model, and this is a {task} model"
+        return
+    for label, column in given.items():
+        if column not in logged:
+            yield ("probabilities", str(label)), f"'{column}' is no column with `role: probability`"
+    if missing := sorted(logged - {str(column) for column in given.values()}):
+        yield ("probabilities",), f"names no class for {', '.join(missing)}, which has `role: probability`"
+    if len(set(map(str, given.values()))) < len(given):
+        yield ("probabilities",), "gives one column to two classes"
+    if len(given) == 1:
+        yield ("probabilities",), "names one class; a multiclass model has at least two"
+    for name, role in roles.items():
+        if role == "prediction" and (kind := mapping(columns[name]).get("type")) not in CLASS_TYPES:
+            yield ("columns", name, "type"), f"is {kind}; a class is one of {', '.join(CLASS_TYPES)}"
+    if data.get("artefact") is not None:
+        text = "is explained for binary and regression models only: remove it from a multiclass model"
+        yield ("artefact",), text
+
+
+def _broken_metrics(data: dict[str, Any], columns: dict[str, Any], task: str) -> Iterator[Broken]:
+    """Limits on metrics that this model does not have, or that can never be compared."""
+    known = METRICS.get(task)
+    policy = mapping(mapping(data.get("policy")).get("performance"))
+    roles = {mapping(column).get("role") for column in columns.values()}
+    for key in ("metrics", "worse_than_reference") if known else ():
+        for name in mapping(policy.get(key)):
+            place = ("policy", "performance", key, name)
+            needs = NEEDS.get((task, name))
+            if known and name not in known:
+                hint = f"{did_you_mean(str(name), known)} There are: {', '.join(known)}"
+                yield place, f"is no metric of a {task} model.{hint}"
+            elif needs and not data.get(needs) and needs not in roles:
+                yield place, f"is not measured without `{needs}` in this file"
+            elif known and key == "worse_than_reference" and known[name] is None:
+                yield place, "is neither better nor worse when high: give it limits in `metrics`"
+    if policy.get("worse_than_reference") and not mapping(data.get("reference")).get("label"):
+        text = "needs outcomes of the reference: name their column in `reference.label`"
+        yield ("policy", "performance", "worse_than_reference"), text

@@ -71,6 +71,12 @@ class PerformancePolicy(Strict):
 
     min_labels: Annotated[int, Field(ge=11)] = Field(default=100, description="below: NOT_EVALUATED")
     metrics: dict[str, Floor] = Field(default_factory=dict, description="metric name -> limits")
+    worse_than_reference: dict[str, Limit] = Field(
+        default_factory=dict,
+        description="metric name -> how much worse than on the reference, in the metric's unit. FAIL when the whole "
+        "95 % interval of the difference reaches `fail`; WARN when it reaches `warn`, or the number alone reaches "
+        "`fail`. What the interval leaves open is PASS and called inconclusive",
+    )
 
     @field_validator("metrics")
     @classmethod
@@ -79,6 +85,17 @@ class PerformancePolicy(Strict):
         if empty:
             raise ValueError(f"{', '.join(empty)} without a limit: give one of {', '.join(Floor.model_fields)}")
         return metrics
+
+    @field_validator("worse_than_reference")
+    @classmethod
+    def _compared(cls, limits: dict[str, Limit]) -> dict[str, Limit]:
+        for name, limit in limits.items():
+            given = [x for x in (limit.warn, limit.fail) if x is not None]
+            if not given:
+                raise ValueError(f"{name} without a limit: give warn or fail")
+            if min(given) <= 0:
+                raise ValueError(f"{name}: how much worse is a number above 0")
+        return limits
 
 
 class ExplanationPolicy(Strict):

@@ -29,9 +29,9 @@ def by_floor(stage: Stage, name: str, value: float | None, floor: Floor, *, n: i
     )
 
 
-def passed(stage: Stage, name: str, reason: str, *, n: int) -> Finding:
+def passed(stage: Stage, name: str, reason: str, *, n: int, counts: bool = True) -> Finding:
     """One PASS for what passed in a stage, so that passing is stated and not implied."""
-    return _plain(stage, name, Outcome.PASS, reason, n=n, severity=Severity.INFO, counts=True)
+    return _plain(stage, name, Outcome.PASS, reason, n=n, severity=Severity.INFO, counts=counts)
 
 
 def not_evaluated(

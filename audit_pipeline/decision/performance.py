@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.findings import by_floor, not_evaluated, number, passed
+from audit_pipeline.decision.maturity import estimate, labelled_part
+from audit_pipeline.decision.worse import CONCLUSIVE, worse_limits, worse_than_reference
 from audit_pipeline.records import AppliedLimit, Finding, Maturity, Outcome, Performance, PerformanceMetric, Stage
 
 
@@ -13,14 +15,16 @@ def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Fi
         return
     if measured.due is None or measured.labelled == 0:
         yield _no_labels(measured)
+        yield from estimate(measured)
         return
-    floors = model.policy.performance.metrics
+    yield from labelled_part(measured.labelled_part)
+    floors, compared = model.policy.performance.metrics, model.policy.performance.worse_than_reference
     overall = {metric.name: metric for metric in measured.metrics if metric.slice == "all"}
     held = 0
     for name, floor in floors.items():
         metric = overall.get(name)
         value, n = (metric.value, metric.n) if metric else (None, 0)
-        if value is None and measured.maturity is Maturity.PROVISIONAL and not measured.overdue:
+        if value is None and _may_come(measured):
             yield _too_few_yet(name, measured, n)
             continue
         finding = by_floor(Stage.PERFORMANCE, name, value, floor, n=n, reason=_reason(name, metric))
@@ -28,9 +32,22 @@ def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Fi
             held += 1
         else:
             yield finding
-    if held or not floors:
-        text = f"{held} of {len(floors)} judged metrics are within their limits." if floors else UNJUDGED
+    for finding in worse_than_reference(model, measured.metrics):
+        if finding.outcome is Outcome.NOT_EVALUATED and _may_come(measured):
+            yield _too_few_yet(finding.name, measured, finding.n or 0)
+        elif finding.outcome is Outcome.PASS and finding.conclusion == CONCLUSIVE:
+            held += 1
+        else:
+            yield finding
+    judged = len(floors) + len(compared)
+    if held or not judged:
+        text = f"{held} of {judged} judged metrics are within their limits." if judged else UNJUDGED
         yield passed(Stage.PERFORMANCE, "performance", text, n=measured.labelled)
+
+
+def _may_come(measured: Performance) -> bool:
+    """Whether labels are still on their way, so that a number that is not there yet may come."""
+    return measured.maturity is Maturity.PROVISIONAL and not measured.overdue
 
 
 UNJUDGED = "Performance is measured; the policy sets no limit on it."
@@ -72,3 +89,4 @@ def performance_limits(model: ModelConfig) -> Iterator[AppliedLimit]:
             yield AppliedLimit(Stage.PERFORMANCE, name, None, floor.warn_below, floor.fail_below, False)
         if floor.warn_above is not None or floor.fail_above is not None:
             yield AppliedLimit(Stage.PERFORMANCE, name, None, floor.warn_above, floor.fail_above, True)
+    yield from worse_limits(model)

@@ -8,7 +8,7 @@ from audit_pipeline.evidence.store import Store
 from audit_pipeline.records import HistoryPoint, Outcome
 
 NIGHTS = 30  # shown at most
-MAIN_METRIC = {"binary": "auc", "regression": "rmse"}
+MAIN_METRIC = {"binary": "auc", "regression": "rmse", "multiclass": "accuracy"}
 
 
 def history_of(store: Store, model_id: str, *, before: date) -> tuple[HistoryPoint, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import jinja2
 
 from audit_pipeline.evidence import plots, report_text, svg
+from audit_pipeline.evidence.plot_reliability import reliability_plot
 from audit_pipeline.evidence.report_findings import (
     absent,
     check_groups,
@@ -29,6 +30,7 @@ from audit_pipeline.evidence.report_numbers import (
     MAIN_METRIC,
     column_rows,
     effect_domain,
+    estimate_rows,
     metric_groups,
     moved_most,
     psi_limits,
@@ -92,6 +94,7 @@ def render_report(
         checks=check_groups(result.validation),
         drift=_drift(result) if result.drift else None,
         metrics=metric_groups(result),
+        estimates=estimate_rows(result),
         importance_domain=effect_domain(result.explanation),
         listed=LISTED,
         stopped=any(f.conclusion == "stopped" for f in result.decision.findings),
@@ -189,5 +192,6 @@ def _template() -> jinja2.Template:
         "mark": svg.mark,
         "paired_bars": plots.paired_bars,
         "interval": plots.interval,
+        "reliability_plot": reliability_plot,
     }
     return env.from_string(_read("report.html"))

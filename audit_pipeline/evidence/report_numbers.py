@@ -24,8 +24,9 @@ from audit_pipeline.records import (
     worst,
 )
 
-MAIN_METRIC = {"binary": "auc", "regression": "rmse"}
+MAIN_METRIC = {"binary": "auc", "regression": "rmse", "multiclass": "accuracy"}
 THEIRS = "evidently:"  # marks a number that Evidently computed
+WORSE = "worse_than_reference"  # marks a limit on the difference
 BINS = 16  # bars per distribution; beyond, those that moved most
 
 
@@ -54,6 +55,7 @@ class MetricRow:
     metric: PerformanceMetric
     outcome: Outcome | None
     evidently: PerformanceMetric | None
+    worse: Outcome | None = None  # of the finding on its difference to the reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +188,18 @@ def _metric_group(
     drawn = [v for m in metrics for v in (m.value, m.lo, m.hi, m.reference)] + [warn, fail]
     found = {f.name: f.outcome for f in decision.findings if f.stage is Stage.PERFORMANCE}
     rows = tuple(
-        MetricRow(m, found.get(name) if m.slice == "all" else None, theirs.get((m.name, m.slice))) for m in metrics
+        MetricRow(m, None, theirs.get((m.name, m.slice)))
+        if m.slice != "all"
+        else MetricRow(m, found.get(name), theirs.get((m.name, m.slice)), found.get(f"{name}:{WORSE}"))
+        for m in metrics
     )
     return MetricGroup(name, rows, padded([v for v in drawn if v is not None]), warn, fail)
+
+
+def estimate_rows(result: AuditResult) -> list[tuple[PerformanceMetric, tuple[float, float]]]:
+    """Return the estimates that stand in for labels, each with the axis it is drawn on."""
+    found = result.performance.estimates if result.performance else ()
+    return [(m, padded([v for v in (m.value, m.lo, m.hi) if v is not None])) for m in found]
 
 
 def effect_domain(explanation: Explanation | None) -> tuple[float, float]:

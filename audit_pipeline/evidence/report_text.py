@@ -29,6 +29,8 @@ WORDS = {
     "log_loss": "log loss",
     "ece": "calibration error (ECE)",
     "f1": "F1",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
 }
 
 
@@ -41,6 +43,9 @@ def name_of(name: str) -> str:
     """Return how a metric or finding is called on the page; a check keeps its name, `type(column)`."""
     if name.startswith("evidently:"):
         return f"Evidently {name_of(name.removeprefix('evidently:'))}"
+    metric, _, rule = name.partition(":")
+    if rule:  # auc:worse_than_reference
+        return f"{name_of(metric)}, {rule.replace('_', ' ')}"
     return WORDS.get(name, name if "(" in name else name.replace("_", " "))
 
 

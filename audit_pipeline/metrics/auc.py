@@ -18,11 +18,18 @@ def delong(score: Floats, label: Floats) -> tuple[float, float]:
         score: (n,) no NaN.
         label: (n,) 0.0 or 1.0, at least two of each.
     """
-    positive, negative = np.sort(score[label == 1]), np.sort(score[label == 0])
-    below = _share_below(positive, negative)  # of the negatives, per positive
-    above = 1 - _share_below(negative, positive)  # of the positives, per negative
-    variance = below.var(ddof=1) / positive.size + above.var(ddof=1) / negative.size
+    below, above = components(score[label == 1], score[label == 0])
+    variance = below.var(ddof=1) / below.size + above.var(ddof=1) / above.size
     return float(below.mean()), math.sqrt(variance)
+
+
+def components(positive: Floats, negative: Floats) -> tuple[Floats, Floats]:
+    """Return DeLong's components in the order of the scores given.
+
+    The first is per positive the share of the negatives below it, the second per negative the share of the
+    positives above it; the mean of either is the AUC.
+    """
+    return _share_below(positive, np.sort(negative)), 1 - _share_below(negative, np.sort(positive))
 
 
 def _share_below(values: Floats, others: Floats) -> Floats:

@@ -20,7 +20,7 @@ from audit_pipeline.metrics.psi import psi
 from audit_pipeline.metrics.read import Table, connect
 from audit_pipeline.records import Distribution, Drift, DriftScore
 
-ROLES = ("feature", "segment", "score", "prediction")  # roles whose columns are measured
+ROLES = ("feature", "segment", "score", "prediction", "probability")  # roles whose columns are measured
 Score = tuple[float, float | None]  # value, p
 
 

@@ -19,11 +19,13 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.metrics.drift import drift_columns
 from audit_pipeline.metrics.frames import frame, labelled_rows
+from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, connect
@@ -32,7 +34,7 @@ from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMe
 
 os.environ["DO_NOT_TRACK"] = "1"  # before the import: nothing calls home
 
-from evidently import BinaryClassification, DataDefinition, Dataset, Regression, Report
+from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Regression, Report
 from evidently.core.metric_types import (
     ColumnMetric,
     Metric,
@@ -54,6 +56,7 @@ from evidently.metrics import (
     MAE,
     RMSE,
     Accuracy,
+    F1Score,
     LogLoss,
     MissingValueCount,
     Precision,
@@ -165,6 +168,8 @@ class ExactPerformanceCalculation(SingleValueCalculation[ExactPerformance]):  # 
         row = found[(found["name"] == self.metric.name) & (found["where"] == self.metric.where)].iloc[0]
         result = self.result(float(row.value))
         label = f"{row.where}, 95 % interval {row.lo:.4f} to {row.hi:.4f}, {row.n:,} labelled rows"
+        if math.isfinite(row.difference):
+            label += f"; {row.difference:+.4f} to the reference"
         result.widget = _column_widgets(f"{self.metric.name} {row.value:.4f}", label, None)
         return result
 
@@ -215,6 +220,7 @@ def evidently_report(
             runs = [_drift_run(data, shared, frame(before, kinds), model, drift, night)]
             runs += [_summary_run(shared, list(data.columns), night)]
             runs += _quality_runs(labelled_rows(now, labels, model), model, performance, night)
+            runs += [_exact_run(Drift((), ()), performance, night)]
     scores = tuple(score for run in runs for score in run.scores)
     metrics = tuple(metric for run in runs for metric in run.metrics)
     missing = [f"{s.column} ({s.method}): {s.reason}" for s in (*drift.scores, *scores) if s.reason]
@@ -341,10 +347,25 @@ def _summary_run(current: Dataset, columns: Sequence[str], night: date) -> _Run:
     return _Run("Rows and missing values of the night", found.snapshots, failed=found.failures(metrics))
 
 
-def _quality_runs(rows: Rows | None, model: ModelConfig, exact: Performance, night: date) -> list[_Run]:
+def _class_run(rows: ClassRows, exact: Performance, night: date) -> _Run:
+    """Evidently's quality metrics of a multiclass model: those of the classes, by name."""
+    names = np.array([*rows.classes, None], dtype=object)  # -1 is a missing prediction
+    data = pd.DataFrame({"label": names[rows.label], "decision": names[rows.prediction]})
+    task = MulticlassClassification(target="label", prediction_labels="decision")
+    metrics = {"accuracy": Accuracy(), "macro_f1": F1Score(conf_matrix=False)}
+    if np.unique([rows.label, rows.prediction]).size <= 2:
+        reason = "two classes occur, which Evidently takes for a binary model with classes 0 and 1"
+        none = (PerformanceMetric(f"evidently:{m}", "all", None, None, None, rows.n, None, reason) for m in metrics)
+        return _Run("Quality by Evidently, over the labelled rows", metrics=tuple(none))
+    return _quality_run(metrics, data, (), DataDefinition(classification=[task]), exact, night)
+
+
+def _quality_runs(rows: Rows | ClassRows | None, model: ModelConfig, exact: Performance, night: date) -> list[_Run]:
     """Evidently's quality metrics; decisions and scores apart, so that a missing one costs only its own."""
     if rows is None or not rows.n:
         return []
+    if isinstance(rows, ClassRows):
+        return [_class_run(rows, exact, night)]
     data = pd.DataFrame({"label": rows.label, "score": rows.score, "decision": rows.prediction})
     if model.task == "regression":
         definition = DataDefinition(regression=[Regression(target="label", prediction="decision")])
@@ -400,12 +421,20 @@ def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
     )
     tables = {
         "exact": pd.DataFrame([asdict(score) for score in scores]),
-        "performance": pd.DataFrame([asdict(m) for m in quality]).rename(columns={"slice": "where"}),
+        "performance": _numbers(quality),
         "distributions": _bars(drift),
     }
     found = _run(metrics, stub, None, night, tables)
     title = "Exact numbers over all rows, computed outside Evidently"
     return _Run(title, found.snapshots, failed=found.failures(metrics))
+
+
+def _numbers(metrics: Sequence[PerformanceMetric]) -> pd.DataFrame:
+    """What the report shows of quality metrics; a number that is not there is NaN."""
+    shown = pd.DataFrame([{"name": m.name, "where": m.slice, "n": m.n} for m in metrics])
+    for name in ("value", "lo", "hi", "difference"):
+        shown[name] = pd.Series([getattr(m, name) for m in metrics], dtype=np.float64)
+    return shown
 
 
 def _dataset(data: pd.DataFrame, kinds: Mapping[str, str]) -> Dataset:

@@ -12,6 +12,7 @@ import pandas as pd
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.labelled import joined
+from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, as_double, quoted
@@ -53,7 +54,7 @@ def _series(values: Any, *, numeric: bool) -> pd.Series:
     return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
 
 
-def labelled_rows(night: Table, labels: Path | None, model: ModelConfig) -> Rows | None:
+def labelled_rows(night: Table, labels: Path | None, model: ModelConfig) -> Rows | ClassRows | None:
     """Return the labelled rows of the night, or None when there are none to read."""
     if labels is None:
         return None

@@ -1,4 +1,4 @@
-"""95 % intervals: Wilson's for a share, the normal one for a mean."""
+"""95 % intervals: Wilson's for a share, the normal one for a mean, Newcombe's for a difference."""
 
 import math
 
@@ -15,7 +15,8 @@ def wilson(share: float, n: float) -> Interval:
     centre = share + Z * Z / (2 * n)
     half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     scale = 1 + Z * Z / n
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    # at a share of 0 or 1 one end is the share itself, which rounding would miss
+    return max(0.0, min(share, (centre - half) / scale)), min(1.0, max(share, (centre + half) / scale))
 
 
 def of_mean(values: Floats) -> Interval:
@@ -31,3 +32,15 @@ def standard_error(values: Floats) -> float:
 def around(value: float, error: float, *, low: float = -np.inf, high: float = np.inf) -> Interval:
     """Return value -+ z error, cut to [low, high]."""
     return max(low, value - Z * error), min(high, value + Z * error)
+
+
+def of_difference(value: float, interval: Interval, other: float, others: Interval) -> Interval:
+    """Return the interval of `value - other`, two independent numbers with intervals of their own.
+
+    Square-and-add: each end combines the arms that point to it. For two shares with Wilson's intervals this is
+    Newcombe's method 10 (1998), for two normal intervals the root of the summed variances; Zou and Donner (2008)
+    give it for any pair of numbers.
+    """
+    lower = math.hypot(value - interval[0], others[1] - other)
+    upper = math.hypot(interval[1] - value, other - others[0])
+    return value - other - lower, value - other + upper

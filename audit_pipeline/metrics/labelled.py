@@ -1,17 +1,19 @@
-"""Joins the night's rows with their labels: only label, score and prediction leave DuckDB, as numbers."""
+"""Joins the night's rows with their labels: only label and outputs leave DuckDB, as numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from audit_pipeline.config.model import ModelConfig
+from audit_pipeline.config.model import ModelConfig, Role
 from audit_pipeline.errors import MetricError
+from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Floats, Table, quoted
 
 LABEL = "label"  # column of the outcome, in the labels and in the reference
-FOUND = '"label of the row"'  # the outcome as a double, beside the night's own columns
+FOUND = '"label of the row"'  # the outcome (a double; of a multiclass model a text), beside the night's own columns
 
 
 @dataclass(frozen=True)
@@ -19,26 +21,54 @@ class Labelled:
     """The rows of a table beside their labels, and how their columns become numbers."""
 
     table: Table
-    sql: str  # SELECT of the table's columns and FOUND
+    sql: str  # SELECT of the table's columns and FOUND, which is NULL in a row without a label
     model: ModelConfig
 
-    def rows(self, *, version: str | None = None) -> Rows:
+    def rows(self, *, version: str | None = None) -> Rows | ClassRows:
         """Return the labelled rows, of one model version or all of them."""
-        model, table = self.model, self.table
-        where = f"{FOUND} is not null"
-        if version is not None:
-            where += f" and cast({quoted(str(model.by_role('model_version')))} as varchar) = $version"
-        score = _column(table, model.by_role("score"))
-        prediction = _column(table, model.by_role("prediction"))
-        found = table.con.execute(
-            f"select {FOUND} as y, {score} as s, {prediction} as d from ({self.sql}) where {where}",
-            {"version": version} if version is not None else None,
-        ).fetchnumpy()
-        label, scores, predictions = (_floats(found[name]) for name in ("y", "s", "d"))
+        return self._classes(version) if self.model.task == "multiclass" else self._numbers(version)
+
+    def _numbers(self, version: str | None) -> Rows:
+        """Rows of a binary model or a regression."""
+        model = self.model
+        roles: dict[str, Role] = {"s": "score", "d": "prediction", "lo": "prediction_lo", "hi": "prediction_hi"}
+        wanted = {name: _column(self.table, model.by_role(role)) for name, role in roles.items()}
+        found = self._fetch({"y": FOUND, **wanted}, version)
+        label, scores, predictions, low, high = (_floats(found[name]) for name in ("y", *roles))
         if model.task == "binary" and model.by_role("prediction") is None:
             predictions = np.where(np.isnan(scores), np.nan, (scores >= model.threshold).astype(np.float64))
-        order = np.lexsort((predictions, label, scores))  # a join has no order: sums must not depend on it
-        return Rows(label[order], scores[order], predictions[order])
+        ends = {"low": low, "high": high} if model.by_role("prediction_lo") else {}
+        # a join has no order: sums must not depend on it
+        order = np.lexsort((*ends.values(), predictions, label, scores))
+        kept = {name: values[order] for name, values in ends.items()}
+        return Rows(label[order], scores[order], predictions[order], model.costs, **kept)
+
+    def _classes(self, version: str | None) -> ClassRows:
+        """Rows of a multiclass model; classes are read by their text."""
+        declared, column = tuple(self.model.probabilities), self.model.output
+        predicted = f"cast({quoted(column)} as varchar)" if column in self.table.types else "null::varchar"
+        seen = self._fetch({"c": f"distinct unnest([{FOUND}, {predicted}])"}, version)["c"].tolist()
+        others = sorted({str(c) for c in seen if c is not None} - set(declared))
+        classes = (*declared, *others)
+        wanted = {"y": f"list_position($classes, {FOUND})", "d": f"list_position($classes, {predicted})"}
+        wanted |= {f"p{i}": _column(self.table, c) for i, c in enumerate(self.model.probabilities.values())}
+        found = {k: _floats(v) for k, v in self._fetch(wanted, version, {"classes": list(classes)}).items()}
+        label, prediction = (np.nan_to_num(found.pop(name), nan=0).astype(np.int64) - 1 for name in ("y", "d"))
+        columns = tuple(found.values())
+        order = np.lexsort((*columns, prediction, label))
+        probability = np.column_stack([p[order] for p in columns]) if columns else np.empty((label.size, 0))
+        return ClassRows(classes, len(declared), label[order], prediction[order], probability)
+
+    def _fetch(
+        self, wanted: Mapping[str, str], version: str | None, values: Mapping[str, object] | None = None
+    ) -> dict[str, Any]:
+        """Read name -> SQL over the labelled rows, of one model version or all of them."""
+        where, bound = f"{FOUND} is not null", dict(values or {})
+        if version is not None:
+            where += f" and cast({quoted(str(self.model.by_role('model_version')))} as varchar) = $version"
+            bound["version"] = version
+        select = ", ".join(f"{sql} as {name}" for name, sql in wanted.items())
+        return self.table.con.execute(f"select {select} from ({self.sql}) where {where}", bound or None).fetchnumpy()
 
     def versions(self) -> list[tuple[str, int]]:
         """Return the model versions among the labelled rows with their number of rows, by name."""
@@ -54,7 +84,7 @@ class Labelled:
 
 
 def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
-    """Join the night's rows with their labels; a row_id with two different labels has none.
+    """Put the night's rows beside their labels; a row_id with two different labels has none.
 
     Raises:
         MetricError: either side lacks a column that is needed.
@@ -64,22 +94,35 @@ def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
         for column in columns:
             if column not in table.types:
                 raise MetricError(f"the file of the {what} has no column '{column}'")
-    name, value = quoted(key), _number(quoted(LABEL))
+    name, value = quoted(key), _outcome(model)
     cast = "" if current.types[key] == labels.types[key] else "::varchar"
     once = (
         f"select {name}{cast} as k, case when min({value}) = max({value}) then min({value}) end as v "
         f"from {labels.sql} group by 1"
     )
-    sql = f"select c.*, l.v as {FOUND} from {current.sql} c join ({once}) l on c.{name}{cast} = l.k"
+    sql = f"select c.*, l.v as {FOUND} from {current.sql} c left join ({once}) l on c.{name}{cast} = l.k"
     return Labelled(current, sql, model)
 
 
-def reference_rows(reference: Table, model: ModelConfig) -> Rows | None:
+def reference_rows(reference: Table, model: ModelConfig) -> Rows | ClassRows | None:
     """Return the reference's labelled rows, or None when it has no labels."""
     if LABEL not in reference.types:
         return None
-    sql = f"select *, {_number(quoted(LABEL))} as {FOUND} from {reference.sql}"
+    sql = f"select *, {_outcome(model)} as {FOUND} from {reference.sql}"
     return Labelled(reference, sql, model).rows()
+
+
+def outputs(night: Table, model: ModelConfig) -> Rows | None:
+    """Return all rows of a night with what the model gave out, and labels of 0 that mean nothing; None for classes."""
+    if model.task == "multiclass":
+        return None
+    rows = Labelled(night, f"select *, 0.0::double as {FOUND} from {night.sql}", model).rows()
+    return rows if isinstance(rows, Rows) else None
+
+
+def _outcome(model: ModelConfig) -> str:
+    """SQL of the outcome: a class by its text, anything else as a double."""
+    return f"cast({quoted(LABEL)} as varchar)" if model.task == "multiclass" else _number(quoted(LABEL))
 
 
 def _number(value: str) -> str:

@@ -1,12 +1,16 @@
 """What a quality metric gets and gives: the labelled rows as arrays; a value with its interval, or a reason."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from audit_pipeline.config.model import Costs, ModelConfig
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.read import Floats
+
+SEED = 20260101  # of every simulated interval: part of the method, recorded in `Performance.seed`
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,9 @@ class Rows:
     label: Floats  # (n,) never NaN
     score: Floats  # (n,) NaN throughout when the model has no such column
     prediction: Floats  # (n,)
+    costs: Costs | None = None  # of a decision, as the model file says
+    low: Floats | None = None  # (n,) ends of the prediction intervals, where they are logged
+    high: Floats | None = None
 
     @property
     def n(self) -> int:
@@ -24,7 +31,9 @@ class Rows:
 
     def where(self, keep: np.ndarray) -> "Rows":
         """Return the rows of the boolean mask `keep`."""
-        return Rows(self.label[keep], self.score[keep], self.prediction[keep])
+        arrays = ("label", "score", "prediction", "low", "high")
+        kept = {name: column[keep] for name in arrays if (column := getattr(self, name)) is not None}
+        return replace(self, **kept)
 
 
 @dataclass(frozen=True)
@@ -41,8 +50,9 @@ class Metric:
     """One quality metric; `measure` raises MetricError with the reason when it has no value."""
 
     name: str
-    measure: Callable[[Rows], Estimate]
+    measure: Callable[[Any], Estimate]  # of Rows, or of ClassRows
     sliced: bool = False  # also per model version
+    fits: Callable[[ModelConfig], bool] = lambda model: True  # whether the model file gives what it needs
 
 
 def refuse(rows: int, what: str) -> None:

@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
+from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import MetricError
-from audit_pipeline.metrics.interval import around, of_mean, standard_error
+from audit_pipeline.metrics.interval import around, of_mean, standard_error, wilson
 from audit_pipeline.metrics.quality import Estimate, Metric, Rows, refuse
 from audit_pipeline.metrics.read import Floats
 
@@ -45,12 +46,43 @@ def _r2(rows: Rows) -> Estimate:
     return Estimate(1 - unexplained, *around(1 - unexplained, standard_error(influence), high=1.0))
 
 
+def _coverage(rows: Rows) -> Estimate:
+    """Share of the labels that fell into their prediction intervals, ends included; Wilson's interval."""
+    low, high = _ends(rows)
+    share = int(((low <= rows.label) & (rows.label <= high)).sum()) / rows.n
+    return Estimate(share, *wilson(share, rows.n))
+
+
+def _interval_width(rows: Rows) -> Estimate:
+    """Mean width of the prediction intervals: coverage alone is cheap to have."""
+    low, high = _ends(rows)
+    widths = high - low
+    return Estimate(float(widths.mean()), *of_mean(widths))
+
+
+def _has_intervals(model: ModelConfig) -> bool:
+    """Whether the log holds prediction intervals."""
+    return model.by_role("prediction_lo") is not None
+
+
 REGRESSION: tuple[Metric, ...] = (
     Metric("rmse", _rmse, sliced=True),
     Metric("mae", _mae, sliced=True),
     Metric("bias", _bias, sliced=True),
     Metric("r2", _r2),
+    Metric("coverage", _coverage, sliced=True, fits=_has_intervals),
+    Metric("interval_width", _interval_width, fits=_has_intervals),
 )
+
+
+def _ends(rows: Rows) -> tuple[Floats, Floats]:
+    """Both ends of every prediction interval, in order; of rows with a finite label."""
+    if rows.low is None or rows.high is None:
+        raise MetricError("no prediction intervals are logged")
+    refuse(int((~np.isfinite(rows.label)).sum()), "with a label that is no finite number")
+    refuse(int((np.isnan(rows.low) | np.isnan(rows.high)).sum()), "without a prediction interval")
+    refuse(int((rows.low > rows.high).sum()), "whose prediction interval ends before it begins")
+    return rows.low, rows.high
 
 
 def _errors(rows: Rows) -> Floats:

@@ -145,13 +145,15 @@ def _performance(result: AuditResult) -> Metadata:
         return {}
     overall = [m for m in performance.metrics if m.slice == "all" and not m.name.startswith("evidently:")]
     numbers = {m.name: m.value for m in overall if m.value is not None}
-    rows = [(m.slice, m.name, m.value, m.lo, m.hi, m.n, m.reason or "") for m in performance.metrics]
+    names = ("slice", "metric", "value", "lo", "hi", "n", "difference", "reason")
+    rows = [(m.slice, m.name, m.value, m.lo, m.hi, m.n, m.difference, m.reason or "") for m in performance.metrics]
     return {
         "maturity": performance.maturity.value,
         "labelled_rows": performance.labelled,
         **({"labels_due": performance.due.isoformat()} if performance.due else {}),
         **numbers,
-        **({"metrics": _table(rows, ("slice", "metric", "value", "lo", "hi", "n", "reason"))} if rows else {}),
+        **({"metrics": _table(rows, names)} if rows else {}),
+        **{f"estimated_{m.name}": m.value for m in performance.estimates if m.value is not None},
     }
 
 

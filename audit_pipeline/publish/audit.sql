@@ -15,7 +15,7 @@ CREATE TABLE record (
     owner VARCHAR,  -- who answers for the model
     domain VARCHAR,  -- business domain
     tier INTEGER,  -- materiality, 1 is the highest
-    task VARCHAR,  -- binary or regression
+    task VARCHAR,  -- binary, regression or multiclass
     rows BIGINT,  -- rows of the frozen snapshot; NULL when there is none
     maturity VARCHAR,  -- how final performance is: pending, estimated, provisional, final; NULL when not measured
     labels_due DATE,  -- night on which all labels should be there
@@ -59,7 +59,7 @@ CREATE TABLE model (
     owner VARCHAR,  -- who answers for it
     domain VARCHAR,  -- business domain
     tier INTEGER,  -- materiality, 1 is the highest
-    task VARCHAR,  -- binary or regression
+    task VARCHAR,  -- binary, regression or multiclass
     valid_from DATE,  -- first audited night of this version
     valid_to DATE  -- first audited night after its last; NULL while in production
 );
@@ -163,8 +163,38 @@ CREATE TABLE performance (
     hi DOUBLE,  -- upper end of the 95 % interval
     n BIGINT,  -- labelled rows
     reference DOUBLE,  -- the same metric on the reference
-    maturity VARCHAR,  -- pending, estimated, provisional, final
-    reason VARCHAR  -- why there is no value
+    maturity VARCHAR,  -- estimated (no labels yet; valid under covariate shift only), provisional or final
+    reason VARCHAR,  -- why there is no value, or what an estimate stands on
+    reference_lo DOUBLE,  -- lower end of the 95 % interval on the reference
+    reference_hi DOUBLE,  -- upper end of the 95 % interval on the reference
+    n_reference BIGINT,  -- labelled rows of the reference; NULL when it has no labels
+    difference DOUBLE,  -- value minus reference
+    difference_lo DOUBLE,  -- lower end of the difference's 95 % interval, for independent samples
+    difference_hi DOUBLE,  -- upper end of the difference's 95 % interval
+    unit VARCHAR  -- of a cost; NULL for other metrics
+);
+
+-- One row per bin of a binary model's scores, lowest first: what was promised and what came true.
+CREATE TABLE reliability (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    bin INTEGER,  -- place of the bin, from 1
+    score DOUBLE,  -- mean score of its rows
+    rate DOUBLE,  -- share of positive labels
+    lo DOUBLE,  -- lower end of the rate's 95 % interval
+    hi DOUBLE,  -- upper end of the rate's 95 % interval
+    n BIGINT  -- labelled rows, at least 11
+);
+
+-- One row per pair of classes of a multiclass model with at least 11 rows; pairs with fewer are left out.
+CREATE TABLE confusion (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    label VARCHAR,  -- class that came true
+    prediction VARCHAR,  -- class that was predicted
+    n BIGINT  -- rows
 );
 
 -- One row per feature: how much it moves the model's output on the recorded sample.

@@ -132,7 +132,15 @@ def _performance(key: Row, performance: Row | None) -> Iterator[tuple[str, Row]]
     if performance is None:
         return
     for metric in performance["metrics"]:
-        yield "performance", key | metric | {"metric": metric["name"], "maturity": performance["maturity"]}
+        unit = performance.get("cost_unit") if metric["name"] == "cost" else None
+        about = {"metric": metric["name"], "maturity": performance["maturity"], "unit": unit}
+        yield "performance", key | metric | about
+    for metric in performance.get("estimates", ()):
+        yield "performance", key | metric | {"metric": metric["name"], "maturity": "estimated"}
+    for place, point in enumerate(performance.get("reliability", ()), start=1):
+        yield "reliability", key | point | {"bin": place}
+    for cell in performance.get("confusion", ()):
+        yield "confusion", key | cell
 
 
 def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:

@@ -8,10 +8,11 @@ import duckdb
 TABLE = re.compile(r"-- ([^\n]+)\nCREATE TABLE (\S+) \(\n(.*?)\n\);", re.DOTALL)
 COLUMN = re.compile(r'^\s+("?\w+"?) [A-Z]+(?:\[\])?,?\s+-- (.+)$', re.MULTILINE)
 VIEW = re.compile(r"((?:-- [^\n]+\n)+)CREATE OR REPLACE VIEW (\S+) AS")
+MACRO = re.compile(r"-- ([^\n]+)\nCREATE OR REPLACE MACRO (\w+)\(")
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create tables and views in the connection's current database, empty."""
+    """Create tables, views and macros in the connection's current database, empty."""
     tables, views = _text("audit.sql"), _text("views.sql")
     connection.execute(tables)
     connection.execute(views)
@@ -23,6 +24,8 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
             _comment(connection, "COLUMN", f"{table}.{column}", text)
     for block, view in VIEW.findall(views):
         _comment_view(connection, view, block, known)
+    for comment, macro in MACRO.findall(views):
+        _comment(connection, "MACRO TABLE", macro, comment)
 
 
 def _comment_view(connection: duckdb.DuckDBPyConnection, view: str, block: str, known: dict[str, str]) -> None:

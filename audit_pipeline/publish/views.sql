@@ -18,7 +18,7 @@ WHERE m.verdict IN ('FAIL', 'NOT_EVALUATED') AND f.counts AND f.outcome IN ('FAI
 ORDER BY m.night DESC, m.model_id;
 
 -- Every number over time, newest record only: drift scores, performance metrics, quality scores.
--- column kind: drift, performance or quality
+-- column kind: drift, performance, estimate (of performance, while there are no labels) or quality
 -- column subject: column, slice or score
 -- column metric: method or metric
 CREATE OR REPLACE VIEW v_metric_trend AS
@@ -26,7 +26,8 @@ SELECT d.model_id, d.night, 'drift' AS kind, d."column" AS subject, d.method AS 
        NULL::DOUBLE AS lo, NULL::DOUBLE AS hi, d.n
 FROM drift d JOIN model_night m USING (model_id, night, record)
 UNION ALL
-SELECT p.model_id, p.night, 'performance', p.slice, p.metric, p.value, p.lo, p.hi, p.n
+SELECT p.model_id, p.night, if(p.maturity = 'estimated', 'estimate', 'performance'), p.slice, p.metric, p.value, p.lo,
+       p.hi, p.n
 FROM performance p JOIN model_night m USING (model_id, night, record)
 UNION ALL
 SELECT q.model_id, q.night, 'quality', q.name, q.name, q.value, NULL, NULL, q.n
@@ -64,3 +65,28 @@ SELECT r.model_id, r.night, r.record, r.started, r.maturity, r.labelled, r.rows,
        r.record <> m.record AS superseded
 FROM record r JOIN model_night m USING (model_id, night)
 ORDER BY r.model_id, r.night, r.log_index;
+
+-- Estimates made before the labels came, beside what came true: the newest estimate and the newest record.
+-- column estimate: value estimated without labels
+-- column estimate_lo: lower end of its 95 % interval
+-- column estimate_hi: upper end of its 95 % interval
+-- column inside: whether the realised value lies in that interval
+CREATE OR REPLACE VIEW v_estimate_realised AS
+SELECT e.model_id, e.night, e.metric, e.value AS estimate, e.lo AS estimate_lo, e.hi AS estimate_hi, p.value,
+       p.value BETWEEN e.lo AND e.hi AS inside, p.n, p.maturity, p.record
+FROM (SELECT f.*, r.log_index FROM performance f JOIN record r USING (record) WHERE f.maturity = 'estimated'
+      QUALIFY row_number() OVER (PARTITION BY f.model_id, f.night, f.metric ORDER BY r.log_index DESC) = 1) e
+JOIN performance p ON p.model_id = e.model_id AND p.night = e.night AND p.metric = e.metric AND p.slice = e.slice
+JOIN model_night m ON m.record = p.record
+WHERE p.maturity <> 'estimated' AND p.value IS NOT NULL
+ORDER BY e.model_id, e.night, e.metric;
+
+-- What was known about performance at the end of a day (UTC), by the time the records were logged.
+CREATE OR REPLACE MACRO known_at(day) AS TABLE
+SELECT r.model_id, r.night, r.record, r.time AS logged, r.verdict, coalesce(p.maturity, r.maturity) AS maturity,
+       p.slice, p.metric, p.value, p.lo, p.hi, p.n, p.reason
+FROM (SELECT e.time, v.* FROM evidence_log e JOIN record v ON v.log_index = e.log_index
+      WHERE e.time < CAST(day AS DATE) + INTERVAL 1 DAY
+      QUALIFY row_number() OVER (PARTITION BY v.model_id, v.night ORDER BY v.log_index DESC) = 1) r
+LEFT JOIN performance p ON p.record = r.record
+ORDER BY r.model_id, r.night, p.maturity, p.slice, p.metric;

@@ -20,7 +20,7 @@ def test_the_small_project_has_no_fault(tmp_path: Path) -> None:
         ("privacy: quasi_identifier", "privcy: none", "columns.age.privcy: is no known key. Did you mean 'privacy'?"),
         ("privacy: quasi_identifier", "role: feature", "columns.age.privacy: is missing: direct identifiers are"),
         ("type: integer", "type: int", "columns.age.type: Input should be 'number', 'integer', 'category'"),
-        ("task: binary", "task: ranking", "task: Input should be 'binary' or 'regression'"),
+        ("task: binary", "task: ranking", "task: Input should be 'binary', 'regression' or 'multiclass'"),
         ('version: "1"', "version: 1", "version: must be text: put it in quotes"),
         ("model_id: risk", "model_id: Risk", "model_id: must be a name: lower-case letters, digits and _"),
         ("model_id: risk", "model_id: riks", "model_id: is 'riks', but the file is named 'risk'"),
@@ -41,6 +41,18 @@ def test_the_small_project_has_no_fault(tmp_path: Path) -> None:
         ("auc: {warn_below: 0.7, fail_below: 0.6}", "auc: {}", "policy.performance.metrics: auc without a limit"),
         ("{auc:", "{acu:", "policy.performance.metrics.acu: is no metric of a binary model. Did you mean 'auc'?"),
         ("{age: {ignore", "{agee: {ignore", "policy.drift.columns.agee: is not in `columns` of this file. Did"),
+        ("metrics: {auc", "worse_than_reference: {acu: {fail: 1}}, metrics: {auc", "policy.performance.worse_than_ref"),
+        ("metrics: {auc", "worse_than_reference: {auc: {}}, metrics: {auc", "policy.performance.worse_than_reference:"),
+        ("metrics: {auc", "worse_than_reference: {auc: {fail: -1}}, metrics: {auc", "policy.performance.worse_than_re"),
+        ("metrics: {auc", "worse_than_reference: {prevalence: {fail: 1}}, metrics: {auc",
+         "policy.performance.worse_than_reference.prevalence: is neither better nor worse when high"),
+        ("metrics: {auc", "metrics: {cost: {fail_above: 1}, auc",
+         "policy.performance.metrics.cost: is not measured without `costs` in this file"),
+        ("task: binary", "task: binary\ncosts: {tp: 1, fp: 1, fn: 1, unit: EUR}", "costs.tn: is missing: no, rightly"),
+        ("task: binary", "task: regression\ncosts: {tp: 1, fp: 1, fn: 1, tn: 0, unit: EUR}", "costs: belong to a bina"),
+        ("ward: {type", "hi: {role: prediction_hi, type: number, privacy: none}\n  ward: {type",
+         "columns: prediction_lo and prediction_hi belong together"),
+        ("task: binary", "task: binary\nprobabilities: {a: risk}", "probabilities: belong to a multiclass model, and"),
         ("label: outcome}", "label: y}\nartefact: {path: m.skops, sha256: abc}", "artefact.sha256: must be 64 hex"),
     ],
 )  # fmt: skip
@@ -133,6 +145,48 @@ def test_an_address_of_the_relay(tmp_path: Path, url: str) -> None:
 def test_a_fault_of_the_suite(tmp_path: Path, old: str, new: str, fault: str) -> None:
     found = faults(write(tmp_path, suite=changed(SUITE, old, new)))
     assert any(line.startswith(f"{S}: {fault}") for line in found), found
+
+
+MULTICLASS = """
+schema_version: 1
+model_id: risk
+version: "1"
+owner: team
+domain: care
+task: multiclass
+probabilities: {home: p_home, ward: p_ward}
+log: {path: "logs/{night}.parquet"}
+reference: {window: {nights: 7}}
+columns:
+  id: {type: category, privacy: none, role: row_id}
+  where: {type: category, privacy: none, role: prediction}
+  p_home: {type: number, privacy: none, role: probability}
+  p_ward: {type: number, privacy: none, role: probability}
+policy: {performance: {metrics: {macro_f1: {fail_below: 0.5}, log_loss: {warn_above: 1}}}}
+"""
+
+
+def test_a_multiclass_model_has_no_fault(tmp_path: Path) -> None:
+    assert faults(write(tmp_path, model=MULTICLASS)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("ward: p_ward}", "ward: p_wrad}", "probabilities.ward: 'p_wrad' is no column with `role: probability`"),
+        (", ward: p_ward}", "}", "probabilities: names no class for p_ward, which has `role: probability`"),
+        (", ward: p_ward}", "}", "probabilities: names one class; a multiclass model has at least two"),
+        ("ward: p_ward}", "ward: p_home}", "probabilities: gives one column to two classes"),
+        ("where: {type: category", "where: {type: number", "columns.where.type: is number; a class is one of"),
+        ("probabilities: {home: p_home, ward: p_ward}", "", "policy.performance.metrics.log_loss: is not measured"),
+        ("reference:", "artefact: {path: m.skops, sha256: file:m}\nreference:", "artefact: is explained for binary"),
+        ("metrics: {macro", "worse_than_reference: {macro_f1: {fail: 0.1}}, metrics: {macro",
+         "policy.performance.worse_than_reference: needs outcomes of the reference"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_multiclass_model(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    found = faults(write(tmp_path, model=changed(MULTICLASS, old, new)))
+    assert any(line.startswith(f"{M}: {fault}") for line in found), found
 
 
 def test_an_empty_suite_is_no_suite(tmp_path: Path) -> None:

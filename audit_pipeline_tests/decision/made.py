@@ -26,8 +26,8 @@ from audit_pipeline.records import (
 N = 700
 
 
-def model(task: str = "binary", artefact: bool = False, **policy: Any) -> ModelConfig:
-    """A model with columns id, age, ward and its output `risk`."""
+def model(task: str = "binary", artefact: bool = False, outcomes: bool = False, **policy: Any) -> ModelConfig:
+    """A model with columns id, age, ward and its output `risk`; `outcomes`: the reference has some."""
     data: dict[str, Any] = {
         "schema_version": 1,
         "model_id": "risk",
@@ -45,6 +45,8 @@ def model(task: str = "binary", artefact: bool = False, **policy: Any) -> ModelC
         },
         "policy": policy,
     }
+    if outcomes:
+        data["reference"]["label"] = "outcome"
     if artefact:
         data["artefact"] = {"path": "m.skops", "sha256": "0" * 64}
     return ModelConfig.model_validate(data)

@@ -27,6 +27,7 @@ from audit_pipeline.records import (
     Performance,
     PerformanceMetric,
     QualityScore,
+    ReliabilityBin,
     RowGroup,
     Severity,
     Snapshot,
@@ -63,6 +64,8 @@ PSI = {
     "plan": 0.0714,
     "site": 0.0032,
 }
+SCORES = (0.06, 0.1, 0.14, 0.17, 0.2, 0.24, 0.28, 0.33, 0.41, 0.56)  # of the reliability table
+RATES = (0.04, 0.11, 0.1, 0.18, 0.22, 0.2, 0.31, 0.38, 0.4, 0.62)
 LIMITS = (
     AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),
     AppliedLimit(Stage.DRIFT, "missing_share", None, 0.05, 0.2, True),
@@ -188,7 +191,10 @@ def performance() -> Performance:
         name: str, part: str, v: float | None, half: float, n: int, ref: float | None, why: str | None = None
     ) -> PerformanceMetric:
         lo, hi = (None, None) if v is None or not half else (v - half, v + half)
-        return PerformanceMetric(name, part, v, lo, hi, n, ref, why)
+        if v is None or ref is None:
+            return PerformanceMetric(name, part, v, lo, hi, n, ref, why)
+        apart = (v - ref, v - ref - 1.1 * half, v - ref + 1.1 * half)
+        return PerformanceMetric(name, part, v, lo, hi, n, ref, why, ref - 0.01, ref + 0.01, REFERENCE, *apart)
 
     few = "31 labelled rows, at least 100 are needed"
     metrics = (
@@ -201,7 +207,11 @@ def performance() -> Performance:
         metric("brier", "all", 0.1642, 0.0117, 727, 0.1581),
         metric("brier", "site=Dayton", 0.1514, 0.0221, 190, 0.1503),
     )
-    return Performance(Maturity.FINAL, date(2026, 7, 31), False, 727, ROWS, metrics, "exact")
+    bins = tuple(
+        ReliabilityBin(73 if i < 9 else 70, s, r, max(0.0, r - 0.09), r + 0.1)
+        for i, (s, r) in enumerate(zip(SCORES, RATES, strict=True))
+    )
+    return Performance(Maturity.FINAL, date(2026, 7, 31), False, 727, ROWS, metrics, "exact", reliability=bins, seed=7)
 
 
 def pending() -> Performance:

@@ -19,6 +19,7 @@ from audit_pipeline.evidence.report import labels_line, render_report
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
+    ConfusionCell,
     DriftScore,
     Maturity,
     Outcome,
@@ -358,9 +359,59 @@ def test_trend_ends_with_this_night_and_ignores_later_ones() -> None:
 
 def test_evidently_stands_in_the_row_of_ours_or_in_its_own() -> None:
     said = Page(render(nights.warn_night())).said("performance")
-    assert re.search(r"AUC warn 0.68, fail 0.6 all none 0.721 0.680 to 0.763 0.739 0.721 727", said)
+    difference = "−0.0177 −0.0630 to 0.0276"
+    assert f"AUC warn 0.68, fail 0.6 all none 0.721 0.680 to 0.763 0.739 {difference} 0.721 727" in said
     assert "Evidently F1 all none 0.412 no interval" in said
     assert "Evidently AUC" not in said
+
+
+def test_a_difference_that_is_judged_carries_its_outcome() -> None:
+    found = nights.finding(Stage.PERFORMANCE, "auc:worse_than_reference", Outcome.WARN, "auc is worse.", n=727)
+    night = nights.warn_night()
+    night = replace(night, decision=replace(night.decision, findings=(*night.decision.findings, found)))
+    said = Page(render(night)).said("performance")
+    assert "−0.0177 −0.0630 to 0.0276 WARN 0.721 727" in said
+    assert "AUC, worse than reference" in Page(render(night)).said("findings")
+
+
+def test_the_reliability_table_and_its_drawing() -> None:
+    html = render(nights.warn_night())
+    assert "0.0600 0.0400 0 to 0.140 73" in Page(html).said("performance")
+    drawing = html[html.index('aria-label="Observed rate over mean score in 10 bins"') :]
+    drawing = drawing[: drawing.index("</svg>")]
+    assert drawing.count("<circle") == 10
+    # the axis ends at 1.05 x 0.72 (the highest whisker): a rate of 0.62 stands at 0.62/0.756 of the height
+    height = 284 - 0.62 / 0.756 * (284 - 12)
+    assert f'cy="{height:.1f}"' in drawing
+    pending = replace(nights.warn_night(), performance=nights.pending())
+    assert "Does a score mean" not in render(pending)
+
+
+def test_the_confusion_table_names_pairs_and_says_what_is_left_out() -> None:
+    done = replace(nights.performance(), confusion=(ConfusionCell("<home>", "ward", 14),), reliability=())
+    html = render(replace(nights.warn_night(), performance=done))
+    assert "&lt;home&gt;" in html and "<home>" not in html
+    assert "Pairs with fewer than 11 rows are left out." in Page(html).said("performance")
+
+
+def test_a_cost_has_its_unit() -> None:
+    done = nights.performance()
+    cost = replace(done.metrics[0], name="cost")
+    night = replace(nights.warn_night(), performance=replace(done, metrics=(cost,), cost_unit="dollars"))
+    assert "cost (dollars per decision)" in Page(render(night)).said("performance")
+
+
+def test_estimates_are_named_as_such_beside_what_is_pending() -> None:
+    reason = "estimate, valid under covariate shift only"
+    made = PerformanceMetric("auc", "all", 0.71, 0.66, 0.76, 727, None, reason, n_reference=5638)
+    none = replace(made, name="recall", value=None, lo=None, hi=None, reason="5 rows have no finite score")
+    pending = replace(nights.pending(), estimates=(made, none))
+    said = Page(render(replace(nights.warn_night(), performance=pending))).said("performance")
+    assert "Pending until 2026-07-31." in said
+    assert "Valid under covariate shift only" in said
+    assert "AUC 0.710 0.660 to 0.760 727 5,638" in said
+    assert "not evaluated: 5 rows have no finite score" in said
+    assert "Estimated while" not in Page(render(nights.warn_night())).said("performance")
 
 
 def test_labels_line() -> None:

@@ -47,6 +47,12 @@ def night(seed: int) -> dict[str, Any]:
     }
 
 
+def outcomes(config: ModelConfig, current: Any, rows: int) -> Any:
+    """Labels that follow the output."""
+    output = np.array(current.get("score", current.get("prediction")), dtype=float)
+    return output + np.sin(np.arange(rows)) if config.task == "regression" else (output > 0.4).astype(int)
+
+
 @pytest.fixture
 def report(tmp_path: Path) -> Any:
     def make(
@@ -65,8 +71,7 @@ def report(tmp_path: Path) -> Any:
         known = None
         if label:
             known = tmp_path / "labels.parquet"
-            output = np.array(current.get("score", current.get("prediction")), dtype=float)
-            truth = output + np.sin(np.arange(rows)) if config.task == "regression" else (output > 0.4).astype(int)
+            truth = label if isinstance(label, list) else outcomes(config, current, rows)
             pq.write_table(pa.table({"id": range(rows), "label": truth}), known)
         options: dict[str, Any] = {"threads": 1, "memory": "256MB"}
         drift = measure_drift(now, [before], config, **options)
@@ -168,6 +173,39 @@ def test_a_missing_probability_costs_only_what_needs_it(report: Any) -> None:
     reasons = {m.name: m.reason for m in found.metrics}
     assert reasons["evidently:auc"] == "1 labelled row without a score"
     assert reasons["evidently:accuracy"] is None
+
+
+def test_the_exact_quality_stands_beside_evidentlys_own(report: Any) -> None:
+    found, _, performance = report()
+    assert found.native
+    values = metric_values(found)
+    measured = [m for m in performance.metrics if m.value is not None]
+    assert {m.name for m in measured} >= {"auc", "f1", "ece", "calibration_gap"}
+    for one in measured:
+        assert values[f"ExactPerformance(name={one.name},where=all)"] == one.value
+    assert "computed outside Evidently" in found.html.read_text()
+
+
+@pytest.mark.parametrize("limit", [20_000, 100])
+def test_classes_are_measured_by_evidently_too(report: Any, limit: int) -> None:
+    config = model({"where": "category prediction"}, task="multiclass")
+    columns = {"where": RNG.choice(["home", "ward", "icu"], N).tolist()}
+    known = np.where(np.arange(N) % 3 == 0, "ward", columns["where"]).tolist()
+    found, _, performance = report(config, columns, reference=columns, label=known, row_limit=limit)
+    exact = {m.name: m.value for m in performance.metrics if m.slice == "all"}
+    assert {m.name for m in found.metrics} == ({"evidently:accuracy", "evidently:macro_f1"} if limit > N else set())
+    for one in found.metrics:
+        assert one.value == pytest.approx(exact[one.name.removeprefix("evidently:")], abs=1e-9)
+    assert metric_values(found)["ExactPerformance(name=recall,where=class=home)"] is not None
+
+
+def test_two_classes_are_no_binary_model(report: Any) -> None:
+    config = model({"where": "category prediction"}, task="multiclass")
+    columns = {"where": ["home", "ward"] * (N // 2)}
+    found, _, performance = report(config, columns, reference=columns, label=columns["where"])
+    assert {m.value for m in found.metrics} == {None}
+    assert all("takes for a binary model" in m.reason for m in found.metrics)
+    assert {m.value for m in performance.metrics if m.name == "accuracy"} == {1.0}
 
 
 @pytest.mark.parametrize(("rows", "reference_rows"), [(N, 20), (20, N)])

@@ -152,7 +152,7 @@ def test_a_night_without_rows(tmp_path: Path) -> None:
 def test_one_class_costs_only_what_needs_two(tmp_path: Path) -> None:
     found = measure(tmp_path, {"score": SCORE}, np.zeros(400, dtype=int))
     gone = {m.name for m in found.metrics if m.value is None}
-    assert gone == {"auc", "average_precision", "recall"}
+    assert gone == {"auc", "average_precision", "recall", "calibration_intercept", "calibration_slope"}
     assert "0 positive and 400 negative" in metric(found, "auc").reason
     assert metric(found, "brier").value == pytest.approx(np.mean(SCORE**2))
 
@@ -204,6 +204,71 @@ def test_the_reference_is_measured_by_the_same_rule(tmp_path: Path) -> None:
     found = measure(tmp_path, {"score": SCORE}, LABEL, reference={"score": SCORE[:300], "label": 1 - LABEL[:300]})
     assert metric(found, "auc").reference == pytest.approx(roc_auc_score(1 - LABEL[:300], SCORE[:300]))
     assert metric(found, "auc").value == pytest.approx(roc_auc_score(LABEL, SCORE))
+
+
+def test_the_difference_to_the_reference_has_an_interval_and_both_n(tmp_path: Path) -> None:
+    # accuracy: 280 of 400 tonight and 240 of 300 before; Newcombe's interval of 0.7 - 0.8 by statsmodels
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    label, before = np.r_[np.ones(280), np.zeros(120)], np.r_[np.ones(240), np.zeros(60)]
+    found = measure(tmp_path, {"score": [0.9] * 400}, label, reference={"score": [0.9] * 300, "label": before})
+    one = metric(found, "accuracy")
+    assert (one.n, one.n_reference, one.difference) == (400, 300, pytest.approx(-0.1))
+    assert (one.reference_lo, one.reference_hi) == pytest.approx(binomtest(240, 300).proportion_ci(method="wilson"))
+    expected = confint_proportions_2indep(280, 400, 240, 300, method="newcomb", compare="diff")
+    assert (one.difference_lo, one.difference_hi) == pytest.approx(expected, abs=1e-9)
+
+
+def test_without_labels_in_the_reference_there_is_no_difference(tmp_path: Path) -> None:
+    found = measure(tmp_path, {"score": SCORE}, LABEL, reference={"score": SCORE})
+    assert {(m.reference, m.n_reference, m.difference, m.difference_lo) for m in found.metrics} == {(None,) * 4}
+
+
+def test_a_reference_that_cannot_be_measured_costs_only_the_difference(tmp_path: Path) -> None:
+    found = measure(tmp_path, {"score": SCORE}, LABEL, reference={"score": SCORE, "label": np.zeros(400)})
+    assert metric(found, "auc").value is not None
+    assert (metric(found, "auc").difference, metric(found, "auc").n_reference) == (None, 400)
+    assert metric(found, "brier").difference is not None
+
+
+def test_costs_come_from_the_model_file(tmp_path: Path) -> None:
+    costs = {"tp": 0, "fp": 1, "fn": 10, "tn": 0, "unit": "visits"}
+    found = measure(tmp_path, {"score": SCORE}, LABEL, config=model({}, costs=costs))
+    decided = SCORE >= 0.5
+    expected = np.mean(1.0 * (decided & (LABEL == 0)) + 10.0 * (~decided & (LABEL == 1)))
+    assert metric(found, "cost").value == pytest.approx(expected)
+    assert found.cost_unit == "visits"
+    assert "cost" not in {m.name for m in measure(tmp_path, {"score": SCORE}, LABEL).metrics}
+
+
+def test_the_reliability_table_is_there_for_scores_that_are_probabilities(tmp_path: Path) -> None:
+    found = measure(tmp_path, {"score": SCORE}, LABEL)
+    assert sum(b.n for b in found.reliability) == 400
+    assert measure(tmp_path, {"score": SCORE * 2}, LABEL).reliability == ()
+    assert measure(tmp_path, {"score": SCORE}, LABEL[:99]).reliability == ()
+
+
+def test_coverage_and_width_of_prediction_intervals(tmp_path: Path) -> None:
+    config = model({"from": "number prediction_lo", "to": "number prediction_hi"}, task="regression")
+    truth = np.arange(200.0)
+    columns = {"prediction": truth, "from": truth - 1, "to": np.r_[truth[:150] + 1, truth[150:] - 0.5]}
+    found = measure(tmp_path, columns, truth, config=config)
+    assert metric(found, "coverage").value == 0.75  # the last 50 labels lie above their interval
+    interval = binomtest(150, 200).proportion_ci(method="wilson")
+    assert (metric(found, "coverage").lo, metric(found, "coverage").hi) == pytest.approx((interval.low, interval.high))
+    assert metric(found, "interval_width").value == pytest.approx((150 * 2 + 50 * 0.5) / 200)
+
+
+def test_a_spoiled_prediction_interval_costs_only_the_coverage(tmp_path: Path) -> None:
+    config = model({"from": "number prediction_lo", "to": "number prediction_hi"}, task="regression")
+    truth = np.arange(200.0)
+    for first, why in ((None, "without a prediction interval"), (1e9, "ends before it begins")):
+        columns = {"prediction": truth, "from": [first, *truth[1:]], "to": truth + 1}
+        found = measure(tmp_path, columns, truth + 1, config=config)
+        assert why in str(metric(found, "coverage").reason)
+        assert metric(found, "mae").value == 1
+    plain = measure(tmp_path, {"prediction": truth}, truth, config=model({}, task="regression"))
+    assert "coverage" not in {m.name for m in plain.metrics}
 
 
 def test_versions_are_slices_and_rare_ones_are_not_named(tmp_path: Path) -> None:

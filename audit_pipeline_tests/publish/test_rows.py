@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +121,31 @@ def test_fleet_drift_is_adjusted_over_all_models_and_columns_of_a_night(fleet: S
 def test_what_was_known_of_performance_stays_visible_when_labels_come(fleet: Store) -> None:
     sql = "select maturity, superseded from audit.v_label_maturity where model_id = 'churn' and night = ?"
     assert query(fleet.layout, sql, [NIGHT]).rows == [("pending", True), ("final", False)]
+
+
+def test_an_estimate_is_kept_apart_from_what_came_true(fleet: Store) -> None:
+    sql = "select metric, estimate, estimate_lo, value, inside, maturity from audit.v_estimate_realised where night = ?"
+    assert query(fleet.layout, sql + " and model_id = 'churn'", [NIGHT]).rows == [
+        ("auc", 0.8, 0.76, 0.75, False, "final")
+    ]
+    sql = """select kind, value from audit.v_metric_trend where model_id = 'visits' and night = ? and metric = 'auc'
+             and subject = 'all' order by 1"""
+    assert query(fleet.layout, sql, [NIGHT]).rows == [("estimate", 0.8), ("performance", 0.75)]
+
+
+def test_what_was_known_on_a_day_is_told_by_the_time_of_the_log(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    commit(store, maturity=Maturity.PENDING, psi=0.1)
+    commit(store, maturity=Maturity.FINAL, psi=0.2)
+    entries = [asdict(e) for e in store.log.entries()]
+    entries[0]["time"], entries[1]["time"] = "2026-07-02T23:59:59.999999+00:00", "2026-07-04T00:00:00+00:00"
+    publish(store.layout, entries, store.read_record)
+    sql = "select distinct maturity from audit.known_at(?) where slice = 'all' and metric = 'auc' order by 1"
+    known = {day: [m for (m,) in query(store.layout, sql, [f"2026-07-0{day}"]).rows] for day in (1, 2, 3, 4, 5)}
+    before, after = ["estimated", "pending"], ["final"]
+    assert known == {1: [], 2: before, 3: before, 4: after, 5: after}
+    verdicts = query(store.layout, "select distinct record from audit.known_at('2026-07-03')").rows
+    assert verdicts == [(entries[0]["digest"],)]
 
 
 def test_a_night_whose_reference_was_restated_since_is_stale(fleet: Store) -> None:
