@@ -53,8 +53,10 @@ class Labelled:
         return [(str(version), int(count)) for version, count in rows]
 
 
-def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
+def joined(current: Table, labels: Table, model: ModelConfig, *, unlabelled: bool = False) -> Labelled:
     """Join the night's rows with their labels; a row_id with two different labels has none.
+
+    With `unlabelled` the rows without a label stay, and have NULL for one.
 
     Raises:
         MetricError: either side lacks a column that is needed.
@@ -64,13 +66,14 @@ def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
         for column in columns:
             if column not in table.types:
                 raise MetricError(f"the file of the {what} has no column '{column}'")
-    name, value = quoted(key), _number(quoted(LABEL))
+    name, value = quoted(key), number_sql(quoted(LABEL))
     cast = "" if current.types[key] == labels.types[key] else "::varchar"
     once = (
         f"select {name}{cast} as k, case when min({value}) = max({value}) then min({value}) end as v "
         f"from {labels.sql} group by 1"
     )
-    sql = f"select c.*, l.v as {FOUND} from {current.sql} c join ({once}) l on c.{name}{cast} = l.k"
+    outer = "left " if unlabelled else ""
+    sql = f"select c.*, l.v as {FOUND} from {current.sql} c {outer}join ({once}) l on c.{name}{cast} = l.k"
     return Labelled(current, sql, model)
 
 
@@ -78,11 +81,11 @@ def reference_rows(reference: Table, model: ModelConfig) -> Rows | None:
     """Return the reference's labelled rows, or None when it has no labels."""
     if LABEL not in reference.types:
         return None
-    sql = f"select *, {_number(quoted(LABEL))} as {FOUND} from {reference.sql}"
+    sql = f"select *, {number_sql(quoted(LABEL))} as {FOUND} from {reference.sql}"
     return Labelled(reference, sql, model).rows()
 
 
-def _number(value: str) -> str:
+def number_sql(value: str) -> str:
     """SQL of a value as a double: booleans as 0 and 1, missing NULL, what is no number infinite (so refused)."""
     number = f"coalesce(try_cast({value} as double), try_cast(try_cast({value} as boolean) as double), 'inf'::double)"
     return f"case when {value} is not null and not isnan({number}) then {number} end"
@@ -92,7 +95,16 @@ def _column(table: Table, column: str | None) -> str:
     """SQL of a column as a double; NULL when there is none."""
     if column is None or column not in table.types:
         return "null::double"
-    return _number(quoted(column))
+    return number_sql(quoted(column))
+
+
+def output_sql(table: Table, model: ModelConfig) -> tuple[str, str]:
+    """SQL of (score, decision or prediction) of a row as doubles, by the rule of `Labelled.rows`; missing is NULL."""
+    score, prediction = model.by_role("score"), model.by_role("prediction")
+    s = _column(table, score)
+    if model.task == "binary" and prediction is None:
+        return s, f"case when {s} is not null then cast({s} >= {model.threshold!r}::double as double) end"
+    return s, _column(table, prediction)
 
 
 def _floats(values: Any) -> Floats:
