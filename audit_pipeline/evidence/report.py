@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import jinja2
 
 from audit_pipeline.evidence import plots, report_text, svg
+from audit_pipeline.evidence.report_fairness import WORDS, attribute_tables, fairness_fault
 from audit_pipeline.evidence.report_findings import (
     absent,
     check_groups,
@@ -92,6 +93,8 @@ def render_report(
         checks=check_groups(result.validation),
         drift=_drift(result) if result.drift else None,
         metrics=metric_groups(result),
+        fairness=attribute_tables(result),
+        fairness_fault=fairness_fault(result),
         importance_domain=effect_domain(result.explanation),
         listed=LISTED,
         stopped=any(f.conclusion == "stopped" for f in result.decision.findings),
@@ -181,6 +184,7 @@ def _template() -> jinja2.Template:
         "Outcome": Outcome,
         "Stage": Stage,
         "absent": absent,
+        "four_fifths": WORDS,
         "facts": facts,
         "rule_of": rule_of,
         "count": report_text.count,

@@ -29,7 +29,14 @@ WORDS = {
     "log_loss": "log loss",
     "ece": "calibration error (ECE)",
     "f1": "F1",
+    "tpr": "TPR",
+    "fpr": "FPR",
+    "ppv": "PPV",
+    "proxy_auc": "proxy test (AUC)",
+    "mae_difference": "MAE difference",
 }
+
+SHARES = ("completeness", "accuracy", "consistency", "selection_rate", "tpr", "fpr", "ppv")
 
 
 def word(outcome: Outcome) -> str:
@@ -46,7 +53,7 @@ def name_of(name: str) -> str:
 
 def is_share(name: str) -> bool:
     """Tell whether a number of this name is a share of something, and so is written in per cent."""
-    return name.endswith("share") or name in ("completeness", "accuracy", "consistency")
+    return name.endswith("share") or name in SHARES
 
 
 def number(value: float, *, digits: int = 3) -> str:
