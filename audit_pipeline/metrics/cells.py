@@ -134,14 +134,10 @@ def _power(table: Table, rows: str) -> int:
 
 def _cell(row: Sequence[Any], power: int) -> Cell:
     """Turn counts and scaled sums into a cell."""
-    counts, sums = row[: len(COUNTS)], [int(value or 0) for value in row[len(COUNTS) :]]
-    unit = 2**BITS
-    return Cell(
-        *(int(value) for value in counts),
-        error=math.ldexp(sums[0] / unit, power),
-        absolute=math.ldexp(sums[1] / unit, power),
-        square=math.ldexp(sums[2] / unit, 2 * power),
-    )
+    counts = {name: int(value) for name, value in zip(COUNTS, row, strict=False)}
+    sums = [int(value or 0) / 2**BITS for value in row[len(COUNTS) :]]
+    error, absolute = (math.ldexp(total, power) for total in sums[:2])
+    return Cell(error=error, absolute=absolute, square=math.ldexp(sums[2], 2 * power), **counts)
 
 
 def _ask(table: Table, sql: str) -> list[tuple[Any, ...]]:

@@ -152,7 +152,7 @@ def test_bias_in_an_intersection_only_is_found_there_and_nowhere_else(tmp_path: 
     columns["score"] = np.where(rng.random(n) < np.where(favoured, 0.55, 0.25), 0.9, 0.1)
     found = measure(tmp_path, columns, cfg=config(BOTH, protected=["sex", "race"], intersections=[["sex", "race"]]))
     for attribute in ("sex", "race"):
-        assert one(found, "impact_ratio", None, attribute).lo >= 0.8
+        assert (one(found, "impact_ratio", None, attribute).lo or 0) >= 0.8
     crossed = one(found, "impact_ratio", None, "sex & race")
     assert crossed.hi is not None and crossed.hi < 0.8
     said = {m.group: m.conclusion for m in grouping(found, "sex & race").metrics if m.metric == "selection_rate"}
