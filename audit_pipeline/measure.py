@@ -13,6 +13,7 @@ from audit_pipeline.gather import Gathered
 from audit_pipeline.records import (
     Drift,
     Explanation,
+    Fairness,
     Finding,
     Maturity,
     Outcome,
@@ -44,9 +45,11 @@ def measure(
         return Measured(snapshot, validation, faults=(*gathered.faults, *night_of.faults, _stopped()))
     drift = night_of.attempt(Stage.DRIFT, night_of.drift)
     performance = night_of.attempt(Stage.PERFORMANCE, night_of.performance)
+    fairness = night_of.fairness() if model.fairness else None
     drift, performance = night_of.report(drift, performance)
     explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.artefact else None
-    return Measured(snapshot, validation, drift, performance, explanation, (*gathered.faults, *night_of.faults))
+    faults = (*gathered.faults, *night_of.faults)
+    return Measured(snapshot, validation, drift, performance, explanation, faults, fairness)
 
 
 class _Night:
@@ -132,6 +135,24 @@ class _Night:
         self._watch.outcome(Outcome.PASS if performance.metrics else Outcome.NOT_EVALUATED)
         # Overdue speaks of labels that are not there; once all are, the statement must not depend on today.
         return replace(performance, overdue=performance.overdue and performance.maturity is not Maturity.FINAL)
+
+    def fairness(self) -> Fairness | None:
+        """Measure the declared groups; what it raises is a finding of its own, and the performance stands."""
+        try:
+            from audit_pipeline.metrics.fairness import measure_fairness
+
+            return measure_fairness(
+                self._current,
+                self._labels,
+                self._references,
+                self._model,
+                seed=self._project.config.seed,
+                threads=self._limits.threads,
+                memory=self._limits.memory,
+            )
+        except Exception as error:  # noqa: BLE001 (the edge: the groups never take the numbers of the whole down)
+            self.faults.append(_broken(Stage.PERFORMANCE, "fairness", error))
+            return None
 
     def report(self, drift: Drift | None, performance: Performance | None) -> tuple[Drift | None, Performance | None]:
         """Let Evidently compute and draw its own; its numbers stand beside ours under its name."""

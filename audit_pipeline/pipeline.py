@@ -119,6 +119,7 @@ def _result(
         performance=measured.performance,
         explanation=measured.explanation,
         decision=decision,
+        fairness=measured.fairness,
     )
 
 

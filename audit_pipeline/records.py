@@ -282,6 +282,55 @@ class Performance:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupMetric:
+    """One number of one group, and how the group compares with the one that the others are compared with.
+
+    The interval of `value` is a 95 % one of this number alone. Those of ratio and difference, and of a number of the
+    attribute as a whole, hold for all groups of all attributes of their kind at once with 95 %.
+    """
+
+    group: str | None  # None: of the attribute as a whole
+    metric: str  # selection_rate, tpr, bias, ...; impact_ratio, equalised_odds_difference, ... of the whole
+    value: float | None
+    lo: float | None
+    hi: float | None
+    n: int | None  # rows behind the number; None for 1 to 10
+    reference: float | None  # the same on the reference
+    ratio: float | None = None  # selection_rate only: over the best-off group's
+    ratio_lo: float | None = None
+    ratio_hi: float | None = None
+    difference: float | None = None  # minus that of the group compared with
+    difference_lo: float | None = None
+    difference_hi: float | None = None
+    conclusion: str | None = None  # met, not met, inconclusive (four fifths); compared with; insufficient; absent
+    reason: str | None = None  # why there is no value
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The groups of one attribute: a column, or an intersection of columns."""
+
+    kind: str  # protected or slice
+    attribute: str  # column, or columns joined by " & "
+    metrics: tuple[GroupMetric, ...]
+    compared_with: str | None  # the best-off group; of a regression model the largest
+    hidden: int  # groups of fewer than 11 rows: neither named nor measured
+    reason: str | None = None  # why there are no groups
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """How a night's decisions and errors are distributed over groups of people and slices of the rows."""
+
+    groupings: tuple[Grouping, ...]
+    favourable: int | None  # the decision that the selection rate counts; None: a regression model
+    min_group: int
+    labelled: int  # rows with a label
+    proxy_rows: int  # rows of the sample on which features were tested as a proxy; 0: no test
+    seed: int  # of that sample
+
+
+@dataclass(frozen=True, slots=True)
 class Importance:
     """How much one raw feature moves the model's output, over the recorded sample."""
 
@@ -463,6 +512,7 @@ class AuditResult:
     performance: Performance | None
     explanation: Explanation | None
     decision: Decision
+    fairness: Fairness | None = None  # None: no groups are declared, or see the findings
 
 
 @dataclass(frozen=True, slots=True)

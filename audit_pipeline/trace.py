@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from audit_pipeline.config import ModelConfig, Project, Source
+from audit_pipeline.config.fairness import JOIN
 from audit_pipeline.evidence import Committed
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.gather import Gathered, label_column
@@ -218,9 +219,14 @@ class _Nodes:
             compared = dict.fromkeys(d.name for d in (snapshot, *references))
             for column in dict.fromkeys(s.column for s in self._result.drift.scores):
                 yield column, tuple(_over(name, column) for name in compared)
-        elif stage is Stage.PERFORMANCE and self._result.performance and labels:
-            for name in dict.fromkeys(m.name for m in self._result.performance.metrics):
-                yield name, (_over(snapshot.name, self._model.output), _over(labels.name, "label"))
+        elif stage is Stage.PERFORMANCE and self._result.performance:
+            outcome = (_over(labels.name, "label"),) if labels else ()
+            used = (_over(snapshot.name, self._model.output), *outcome)
+            for name in dict.fromkeys(m.name for m in self._result.performance.metrics if labels):
+                yield name, used
+            for grouping in self._result.fairness.groupings if self._result.fairness else ():
+                parts = [part for part in grouping.attribute.split(JOIN) if part in self._model.columns]
+                yield f"fairness of {grouping.attribute}", (*(_over(snapshot.name, part) for part in parts), *used)
         elif stage is Stage.EXPLANATION and self._result.explanation:
             for importance in self._result.explanation.importances:
                 yield importance.feature, (_over(snapshot.name, importance.feature),)

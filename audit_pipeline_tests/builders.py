@@ -25,8 +25,11 @@ from audit_pipeline.records import (
     Drift,
     DriftScore,
     Explanation,
+    Fairness,
     FileRef,
     Finding,
+    Grouping,
+    GroupMetric,
     Importance,
     Maturity,
     Outcome,
@@ -109,13 +112,14 @@ def make_result(
         performance=_performance(night, maturity),
         explanation=_explanation(),
         decision=_decision(verdict, psi),
+        fairness=_fairness(),
     )
 
 
 def without_data(result: AuditResult) -> AuditResult:
     """Return the result of the same night when its log never came."""
     decision = replace(result.decision, verdict=Outcome.NOT_EVALUATED, conclusion="NOT_EVALUATED, missing night")
-    nothing = dict.fromkeys(("source", "snapshot", "validation", "drift", "performance", "explanation"))
+    nothing = dict.fromkeys(("source", "snapshot", "validation", "drift", "performance", "explanation", "fairness"))
     return replace(result, decision=decision, profile=(), **nothing)  # type: ignore[arg-type]
 
 
@@ -182,12 +186,26 @@ def _explanation() -> Explanation:
     return Explanation("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16)
 
 
+def _fairness() -> Fairness:
+    """Two groups of people, one of them best off, one too small; a slice that could not be measured."""
+    best = GroupMetric("north", "selection_rate", 0.5, 0.4, 0.6, 150, 0.55, conclusion="compared with")
+    other = GroupMetric(
+        "south", "selection_rate", 0.25, 0.2, 0.31, 140, 0.5, 0.5, 0.4, 0.7, -0.25, -0.35, -0.1, "not met"
+    )
+    small = GroupMetric("east", "selection_rate", None, None, None, 20, None, None, conclusion="insufficient")
+    whole = GroupMetric(None, "impact_ratio", 0.5, 0.4, 0.7, 290, 0.9)
+    groups = (best, other, replace(small, reason="20 rows stand behind it, 30 are needed"), whole)
+    unmeasured = Grouping("slice", "zip", (), None, 0, "zip has more than 100 values")
+    return Fairness((Grouping("protected", "region", groups, "north", 2), unmeasured), 1, 30, 120, 0, 7)
+
+
 def _decision(verdict: Outcome, psi: float | None) -> Decision:
     reason = "PSI of age is over its limit, from 297 values."
     found = Finding(Stage.DRIFT, "psi", "age", Severity.WARNING, verdict, True, psi, 0.1, 297, reason, "moved")
     shown = replace(found, name="ks", severity=Severity.INFO, outcome=Outcome.FAIL, counts=False, conclusion=None)
+    unfair = replace(shown, stage=Stage.PERFORMANCE, name="impact_ratio", column="region", conclusion="not met")
     limits = (AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),)
-    return Decision(verdict, f"{verdict}, 1 finding in drift", (found, shown), limits)
+    return Decision(verdict, f"{verdict}, 1 finding in drift", (found, shown, unfair), limits)
 
 
 @contextmanager

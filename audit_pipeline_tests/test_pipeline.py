@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from audit_pipeline import lineage
@@ -116,6 +117,57 @@ def test_an_audit_writes_no_lineage_and_its_trace_gives_all_of_it(fresh: Project
 def test_a_trace_reads_back_from_json_as_it_was(fresh: Project) -> None:
     trace = audit_model_night(fresh, "churn", N1, run=RUN).trace
     assert lineage.decode(json.loads(json.dumps(lineage.encode(trace)))) == trace
+
+
+def grouped(project: Project, model: str, text: str) -> Project:
+    """Declare groups in a model file."""
+    path = project.root / "models" / f"{model}.yaml"
+    path.write_text(path.read_text() + text)
+    return load_project(project.root)
+
+
+def test_bias_against_a_group_fails_the_night_and_goes_the_whole_way(fresh: Project) -> None:
+    """Scores rise with age: the young are selected far less often, in the log as in the reference."""
+    declared = "fairness: {protected: [age], bands: {age: [50]}}\n"
+    project = grouped(fresh, "churn", declared)
+    limit = "policy: {fairness: {impact_ratio: {fail_below: 0.8}}, "
+    path = project.root / "models" / "churn.yaml"
+    path.write_text(path.read_text().replace("policy: {", limit))
+    project = load_project(project.root)
+    audited = audit_model_night(project, "churn", N1, run=RUN, newest=N1)
+    [found] = [f for f in audited.result.decision.findings if f.name == "impact_ratio"]
+    assert (found.outcome, found.conclusion, found.column) == (Outcome.FAIL, "not met", "age")
+    assert audited.result.decision.verdict is Outcome.FAIL
+    again = audit_model_night(project, "churn", N1, run=RUN, newest=N1)
+    assert not again.committed.new  # the same inputs, the same sample, the same digest
+    publish_store(project)
+    with published(project.layout) as connection:
+        rows = connection.execute('SELECT "group", conclusion, n FROM v_ll144 ORDER BY n').fetchall()
+        edges = connection.execute("SELECT outcome FROM fairness WHERE metric = 'impact_ratio'").fetchall()
+    assert {group for group, *_ in rows} == {"under 50", "50 and over"}
+    assert sorted(conclusion for _, conclusion, _ in rows) == ["compared with", "not met"]
+    assert edges == [("FAIL",)]
+    [report] = [a for a in audited.committed.artifacts if a.path.endswith("report.html")]
+    page = (project.layout.audit / report.path).read_text(encoding="utf-8")
+    assert 'id="fairness"' in page
+    [performance] = [t for t in audited.trace.stages if t.stage is Stage.PERFORMANCE]
+    sources = dict(performance.outputs[0].sources)["fairness of age"]
+    assert [source.column for source in sources] == ["age", "score"]  # no label is there yet
+
+
+def test_groups_that_cannot_be_counted_leave_the_performance_standing(fresh: Project) -> None:
+    labels = 'labels: {path: "input/spend_labels/{night}.csv", column: paid, privacy: none, delay_nights: 0}\n'
+    project = grouped(fresh, "spend", labels + "fairness: {protected: [amount], bands: {amount: [80]}}\n")
+    log = pd.read_csv(write_log(project.root, "spend", N1, forecast=1e200))
+    (project.root / "input" / "spend_labels").mkdir()
+    log[["claim"]].assign(paid=100.0).to_csv(project.root / "input" / "spend_labels" / f"{N1}.csv", index=False)
+    result = audit_model_night(project, "spend", N1, run=RUN).result
+    assert result.performance is not None
+    assert result.performance.labelled == len(log)
+    [fault] = [f for f in result.decision.findings if f.name == "fairness"]
+    assert (fault.outcome, fault.counts, result.fairness) == (Outcome.NOT_EVALUATED, True, None)
+    assert fault.reason == "the errors are too large: their squares are no finite numbers"
+    assert result.decision.verdict is Outcome.NOT_EVALUATED
 
 
 def test_an_unknown_model_is_refused_before_anything_is_written(fresh: Project) -> None:

@@ -1,5 +1,6 @@
 """YAML and environment to typed objects; all faults at once, with file and key."""
 
+from audit_pipeline.config.fairness import Fairness
 from audit_pipeline.config.load import AuditedModel, Project, load_project, project_alone
 from audit_pipeline.config.model import ColumnConfig, Labels, ModelConfig
 from audit_pipeline.config.policy import Floor, Limit, Policy
@@ -12,6 +13,7 @@ __all__ = [
     "AuditedModel",
     "ColumnConfig",
     "ExpectationConfig",
+    "Fairness",
     "Floor",
     "Labels",
     "Layout",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
+from audit_pipeline.config.fairness import Fairness, broken_fairness
 from audit_pipeline.config.metrics import METRICS, NEEDS
 from audit_pipeline.config.policy import Policy
 from audit_pipeline.config.source import NightlySource, Reference
@@ -120,6 +121,7 @@ class ModelConfig(Ruled):
     reference: Reference
     artefact: Artefact | None = None
     columns: dict[str, ColumnConfig] = Field(min_length=2)
+    fairness: Fairness | None = None
     policy: Policy = Field(default_factory=Policy)
 
     @classmethod
@@ -136,6 +138,7 @@ class ModelConfig(Ruled):
             if name not in columns:
                 text = f"is not in `columns` of this file.{did_you_mean(str(name), columns)}"
                 yield ("policy", "drift", "columns", name), text
+        yield from broken_fairness(data.get("fairness"), columns, task, policy)
         yield from _broken_metrics(data, columns, str(task))
 
     def by_role(self, role: Role) -> str | None:

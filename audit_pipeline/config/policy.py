@@ -115,6 +115,35 @@ class QualityPolicy(Strict):
     consistency: Floor = Floor()
 
 
+class FairnessPolicy(Strict):
+    """Limits on what tells protected groups apart; a limit is crossed where the whole 95 % interval is beyond it."""
+
+    impact_ratio: Floor = Field(
+        default=Floor(), description="lowest selection rate of a group over that of the best-off one; four fifths: 0.8"
+    )
+    equalised_odds_difference: Floor = Field(
+        default=Floor(), description="largest difference of true or of false positive rates between groups"
+    )
+    bias_difference: Floor = Field(
+        default=Floor(), description="largest difference of mean errors, in the label's unit"
+    )
+    mae_difference: Floor = Field(
+        default=Floor(), description="largest difference of mean absolute errors, in the label's unit"
+    )
+    proxy_auc: Floor = Field(
+        default=Floor(), description="AUC with which a group is predicted from the features; 0.5 is chance"
+    )
+
+    @model_validator(mode="after")
+    def _directed(self) -> Self:
+        for name, floor in self:
+            wrong = "above" if name == "impact_ratio" else "below"
+            if any(bound is not None for key, bound in floor if key.endswith(wrong)):
+                right = "below" if wrong == "above" else "above"
+                raise ValueError(f"{name} is judged by warn_{right} and fail_{right}")
+        return self
+
+
 class Policy(Strict):
     """Everything the verdict depends on beside the numbers."""
 
@@ -122,6 +151,7 @@ class Policy(Strict):
     performance: PerformancePolicy = Field(default_factory=PerformancePolicy)
     explanation: ExplanationPolicy = Field(default_factory=ExplanationPolicy)
     quality: QualityPolicy = Field(default_factory=QualityPolicy)
+    fairness: FairnessPolicy = Field(default_factory=FairnessPolicy)
     on_warning_check: Literal["WARN", "FAIL"] = Field(
         default="WARN", description="what a failed expectation of severity warning comes to"
     )

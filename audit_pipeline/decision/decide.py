@@ -11,6 +11,7 @@ from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.checks import expectations, quality, row_ids
 from audit_pipeline.decision.drift import drift, drift_limits
 from audit_pipeline.decision.explanation import explanation, explanation_limits
+from audit_pipeline.decision.fairness import fairness, fairness_limits
 from audit_pipeline.decision.findings import not_evaluated
 from audit_pipeline.decision.measured import Measured
 from audit_pipeline.decision.performance import performance, performance_limits
@@ -28,11 +29,17 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *quality(model, measured.validation),
         *drift(model, measured.drift),
         *performance(model, measured.performance),
+        *fairness(model, measured),
         *explanation(model, measured.explanation),
     )
     findings = (*findings, *_not_run(model, measured, findings))
     verdict = worst(finding.outcome for finding in findings if finding.counts)
-    limits = (*drift_limits(model), *performance_limits(model), *explanation_limits(model))
+    limits = (
+        *drift_limits(model),
+        *performance_limits(model),
+        *fairness_limits(model),
+        *explanation_limits(model),
+    )
     return Decision(verdict, _conclusion(verdict, findings), findings, limits)
 
 

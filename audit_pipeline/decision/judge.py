@@ -51,6 +51,30 @@ def _crossed(value: float, below: float | None, above: float | None) -> float | 
     return None
 
 
+def by_interval(value: float, lo: float, hi: float, floor: Floor, *, equal: float) -> tuple[Judgement, str]:
+    """Judge a number by its interval; return the judgement and "met", "not met" or "inconclusive".
+
+    A limit is not met when the whole interval is beyond it, and met when all of it is within. In between the rows do
+    not tell: a number beyond the limit is WARN when the interval excludes `equal` (so there is a difference, of
+    uncertain size), all else is NOT_EVALUATED.
+    """
+    nearer = against_floor(hi if _asks_for_more(floor) else lo, floor)  # the end of the interval that is better
+    if nearer.outcome is not Outcome.PASS:
+        return nearer, "not met"
+    farther = against_floor(lo if _asks_for_more(floor) else hi, floor)
+    if farther.outcome is Outcome.PASS:
+        return farther, "met"
+    here = against_floor(value, floor)
+    if here.outcome is not Outcome.PASS and not lo <= equal <= hi:
+        return Judgement(Outcome.WARN, here.limit), "inconclusive"
+    return Judgement(Outcome.NOT_EVALUATED, farther.limit), "inconclusive"
+
+
+def _asks_for_more(floor: Floor) -> bool:
+    """Whether the floor is for a number that is good when high."""
+    return floor.warn_below is not None or floor.fail_below is not None
+
+
 def is_set(limit: Limit | Floor) -> bool:
     """Whether any bound is given: a number without a bound is shown, not judged."""
     return any(bound is not None for bound in limit.model_dump().values())

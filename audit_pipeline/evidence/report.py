@@ -17,6 +17,7 @@ import jinja2
 
 from audit_pipeline.evidence import plots, report_text, svg
 from audit_pipeline.evidence.plot_reliability import reliability_plot
+from audit_pipeline.evidence.report_fairness import WORDS, attribute_tables, fairness_fault
 from audit_pipeline.evidence.report_findings import (
     absent,
     check_groups,
@@ -95,6 +96,8 @@ def render_report(
         drift=_drift(result) if result.drift else None,
         metrics=metric_groups(result),
         estimates=estimate_rows(result),
+        fairness=attribute_tables(result),
+        fairness_fault=fairness_fault(result),
         importance_domain=effect_domain(result.explanation),
         listed=LISTED,
         stopped=any(f.conclusion == "stopped" for f in result.decision.findings),
@@ -184,6 +187,7 @@ def _template() -> jinja2.Template:
         "Outcome": Outcome,
         "Stage": Stage,
         "absent": absent,
+        "four_fifths": WORDS,
         "facts": facts,
         "rule_of": rule_of,
         "count": report_text.count,

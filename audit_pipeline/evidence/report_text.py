@@ -31,7 +31,14 @@ WORDS = {
     "f1": "F1",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1",
+    "tpr": "TPR",
+    "fpr": "FPR",
+    "ppv": "PPV",
+    "proxy_auc": "proxy test (AUC)",
+    "mae_difference": "MAE difference",
 }
+
+SHARES = ("completeness", "accuracy", "consistency", "selection_rate", "tpr", "fpr", "ppv")
 
 
 def word(outcome: Outcome) -> str:
@@ -51,7 +58,7 @@ def name_of(name: str) -> str:
 
 def is_share(name: str) -> bool:
     """Tell whether a number of this name is a share of something, and so is written in per cent."""
-    return name.endswith("share") or name in ("completeness", "accuracy", "consistency")
+    return name.endswith("share") or name in SHARES
 
 
 def number(value: float, *, digits: int = 3) -> str:

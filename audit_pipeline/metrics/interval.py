@@ -10,11 +10,11 @@ Z = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 Interval = tuple[float, float]
 
 
-def wilson(share: float, n: float) -> Interval:
+def wilson(share: float, n: float, *, z: float = Z) -> Interval:
     """Return Wilson's score interval of a share over `n` trials (Wilson 1927); inside 0 to 1 by itself."""
-    centre = share + Z * Z / (2 * n)
-    half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    scale = 1 + Z * Z / n
+    centre = share + z * z / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
     # at a share of 0 or 1 one end is the share itself, which rounding would miss
     return max(0.0, min(share, (centre - half) / scale)), min(1.0, max(share, (centre + half) / scale))
 
@@ -29,9 +29,9 @@ def standard_error(values: Floats) -> float:
     return float(values.std(ddof=1)) / math.sqrt(values.size)
 
 
-def around(value: float, error: float, *, low: float = -np.inf, high: float = np.inf) -> Interval:
+def around(value: float, error: float, *, low: float = -np.inf, high: float = np.inf, z: float = Z) -> Interval:
     """Return value -+ z error, cut to [low, high]."""
-    return max(low, value - Z * error), min(high, value + Z * error)
+    return max(low, value - z * error), min(high, value + z * error)
 
 
 def of_difference(value: float, interval: Interval, other: float, others: Interval) -> Interval:

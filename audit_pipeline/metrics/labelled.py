@@ -84,7 +84,7 @@ class Labelled:
 
 
 def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
-    """Put the night's rows beside their labels; a row_id with two different labels has none.
+    """Put the night's rows beside their labels, NULL where there is none; a row_id with two different labels has none.
 
     Raises:
         MetricError: either side lacks a column that is needed.
@@ -122,10 +122,10 @@ def outputs(night: Table, model: ModelConfig) -> Rows | None:
 
 def _outcome(model: ModelConfig) -> str:
     """SQL of the outcome: a class by its text, anything else as a double."""
-    return f"cast({quoted(LABEL)} as varchar)" if model.task == "multiclass" else _number(quoted(LABEL))
+    return f"cast({quoted(LABEL)} as varchar)" if model.task == "multiclass" else number_sql(quoted(LABEL))
 
 
-def _number(value: str) -> str:
+def number_sql(value: str) -> str:
     """SQL of a value as a double: booleans as 0 and 1, missing NULL, what is no number infinite (so refused)."""
     number = f"coalesce(try_cast({value} as double), try_cast(try_cast({value} as boolean) as double), 'inf'::double)"
     return f"case when {value} is not null and not isnan({number}) then {number} end"
@@ -135,7 +135,16 @@ def _column(table: Table, column: str | None) -> str:
     """SQL of a column as a double; NULL when there is none."""
     if column is None or column not in table.types:
         return "null::double"
-    return _number(quoted(column))
+    return number_sql(quoted(column))
+
+
+def output_sql(table: Table, model: ModelConfig) -> tuple[str, str]:
+    """SQL of (score, decision or prediction) of a row as doubles, by the rule of `Labelled.rows`; missing is NULL."""
+    score, prediction = model.by_role("score"), model.by_role("prediction")
+    s = _column(table, score)
+    if model.task == "binary" and prediction is None:
+        return s, f"case when {s} is not null then cast({s} >= {model.threshold!r}::double as double) end"
+    return s, _column(table, prediction)
 
 
 def _floats(values: Any) -> Floats:

@@ -154,7 +154,21 @@ def _performance(result: AuditResult) -> Metadata:
         **numbers,
         **({"metrics": _table(rows, names)} if rows else {}),
         **{f"estimated_{m.name}": m.value for m in performance.estimates if m.value is not None},
+        **_fairness(result),
     }
+
+
+def _fairness(result: AuditResult) -> Metadata:
+    """What tells protected groups apart, per attribute; the groups themselves are in the report."""
+    protected = [g for g in result.fairness.groupings if g.kind == "protected"] if result.fairness else []
+    rows = [
+        (g.attribute, m.metric, m.value, m.lo, m.hi, m.n, m.reason or "")
+        for g in protected
+        for m in g.metrics
+        if m.group is None
+    ]
+    columns = ("attribute", "metric", "value", "lo", "hi", "n", "reason")
+    return {"fairness": _table(rows, columns)} if rows else {}
 
 
 def _explanation(result: AuditResult) -> Metadata:

@@ -197,6 +197,32 @@ CREATE TABLE confusion (
     n BIGINT  -- rows
 );
 
+-- One row per attribute, group and metric: how decisions and errors are distributed over groups.
+CREATE TABLE fairness (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    kind VARCHAR,  -- protected or slice
+    attribute VARCHAR,  -- column, or columns joined by " & "
+    "group" VARCHAR,  -- group; NULL: the attribute as a whole
+    metric VARCHAR,  -- selection_rate, tpr, ...; of the whole impact_ratio, equalised_odds_difference, hidden_groups, ...
+    value DOUBLE,  -- value; NULL: not evaluated
+    lo DOUBLE,  -- lower end of the 95 % interval; of a number of the whole, for all attributes at once
+    hi DOUBLE,  -- upper end of it
+    n BIGINT,  -- rows behind the number
+    reference DOUBLE,  -- the same number on the reference
+    ratio DOUBLE,  -- selection rate over that of the group compared with
+    ratio_lo DOUBLE,  -- lower end of the ratio's interval, for all groups and attributes at once
+    ratio_hi DOUBLE,  -- upper end of it; NULL: none
+    difference DOUBLE,  -- value minus that of the group compared with
+    difference_lo DOUBLE,  -- lower end of the difference's interval, for all groups and attributes at once
+    difference_hi DOUBLE,  -- upper end of it
+    compared_with VARCHAR,  -- group that is compared with: the best-off one, of a regression model the largest
+    outcome VARCHAR,  -- what the policy says of it; NULL: shown, not judged
+    conclusion VARCHAR,  -- four fifths met, not met or inconclusive; compared with; insufficient; absent
+    reason VARCHAR  -- why there is no value
+);
+
 -- One row per feature: how much it moves the model's output on the recorded sample.
 CREATE TABLE importance (
     model_id VARCHAR,  -- model

@@ -32,6 +32,7 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     yield from _drift(key, result)
     yield from _performance(key, result["performance"])
     yield from _importance(key, result["explanation"])
+    yield from _fairness(key, result)
 
 
 PARQUET = "application/vnd.apache.parquet"
@@ -149,6 +150,24 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
     same = {name: explanation[name] for name in ("n", "output", "method")}
     for importance in explanation["importances"]:
         yield "importance", key | importance | same
+
+
+HIDDEN = "groups of fewer than 11 rows are neither named nor measured"
+
+
+def _fairness(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
+    """Rows of the groups; records from before there were any lack the part."""
+    found = {(f["name"], f["column"]): f for f in result["decision"]["findings"] if f["stage"] == "performance"}
+    for grouping in (result.get("fairness") or {}).get("groupings", ()):
+        about = key | {name: grouping[name] for name in ("kind", "attribute", "compared_with")}
+        for metric in grouping["metrics"]:
+            whole = metric["group"] is None and grouping["kind"] == "protected"
+            finding = found.get((metric["metric"], grouping["attribute"]), {}) if whole else {}
+            said = {name: finding[name] for name in ("outcome", "conclusion") if name in finding}
+            yield "fairness", about | metric | said
+        if grouping["hidden"] or grouping["reason"]:
+            hidden = {"value": grouping["hidden"], "reason": HIDDEN} if grouping["hidden"] else {}
+            yield "fairness", about | {"metric": "hidden_groups", "reason": grouping["reason"]} | hidden
 
 
 def naive(time: str) -> str:

@@ -90,3 +90,19 @@ FROM (SELECT e.time, v.* FROM evidence_log e JOIN record v ON v.log_index = e.lo
       QUALIFY row_number() OVER (PARTITION BY v.model_id, v.night ORDER BY v.log_index DESC) = 1) r
 LEFT JOIN performance p ON p.record = r.record
 ORDER BY r.model_id, r.night, p.maturity, p.slice, p.metric;
+
+-- Selection rates and impact ratios by protected group and intersection, newest record only: the table that New York
+-- City's Local Law 144 asks for (6 RCNY 5-301). Whether the law applies, and who audits, is for a person to say.
+-- column share: share of the night's rows
+-- column selection_rate: share of the group's rows with the favourable decision
+-- column impact_ratio: selection rate over the best-off group's; 1 for that group itself
+-- column lo: lower end of the impact ratio's interval, 95 % for all groups and attributes at once
+-- column hi: upper end of it
+-- column may_be_left_out: under 2 % of the rows: the law lets an independent auditor leave the group out
+CREATE OR REPLACE VIEW v_ll144 AS
+SELECT f.model_id, f.night, f.attribute, f."group", f.n, f.n / m.rows AS share, f.value AS selection_rate,
+       CASE WHEN f."group" = f.compared_with AND f.value > 0 THEN 1.0 ELSE f.ratio END AS impact_ratio,
+       f.ratio_lo AS lo, f.ratio_hi AS hi, f.n < 0.02 * m.rows AS may_be_left_out, f.conclusion, f.reason, f.record
+FROM fairness f JOIN model_night m USING (model_id, night, record)
+WHERE f.kind = 'protected' AND f.metric = 'selection_rate'
+ORDER BY f.model_id, f.night, f.attribute, f."group";

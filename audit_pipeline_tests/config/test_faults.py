@@ -281,3 +281,56 @@ def test_no_fault_shows_what_stands_where_a_secret_belongs(tmp_path: Path) -> No
     found = faults(write(tmp_path, project=project + f"keys: {{pseudonym: {secret}}}\n"))
     assert len(found) == 2
     assert not any("T0K3N" in line or "S3CR3T" in line for line in found)
+
+
+FAIR = "fairness: {protected: [ward, age], bands: {age: [18, 65]}, slices: [ward]}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("[ward, age]", "[wrad, age]", "fairness.protected: 'wrad' is not in `columns` of this file. Did you mean"),
+        ("slices: [ward]", "slices: [[ward, aeg]]", "fairness.slices: 'aeg' is not in `columns` of this file. Did you"),
+        ("[ward, age]", "[id, age]", "fairness.protected: 'id' tells persons apart and makes no groups"),
+        ("slices: [ward]", "slices: [risk]", "fairness.slices: 'risk' is of type number: give its edges, e.g. `bands"),
+        ("[18, 65]", "[65, 18]", "fairness.bands.age: must be a list of edges, each above the one before"),
+        ("{age: [18", "{ward: [1], age: [18", "fairness.bands.ward: is of type category: only a number or an integer"),
+        ("{age: [18", "{risk: [0.5], age: [18", "fairness.bands.risk: is neither in `protected` nor in `slices`"),
+        ("slices:", "intersections: [[ward, id]], slices:", "fairness.intersections: 'id' is not in `protected`."),
+        ("slices:", "intersections: [[ward]], slices:", "fairness.intersections: each needs two different columns"),
+        ("slices:", "names: {ward: {a: x, b: x}}, slices:", "fairness.names.ward: gives two groups the same name"),
+        ("slices:", "min_group: 5, slices:", "fairness.min_group: Input should be greater than or equal to 11"),
+        ("slices:", "favourable: 2, slices:", "fairness.favourable: Input should be 0 or 1"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_groups(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    assert faults(write(tmp_path, model=MODEL + FAIR)) == []
+    found = faults(write(tmp_path, model=MODEL + changed(FAIR, old, new)))
+    assert any(line.startswith(f"{M}: {fault}") for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("limit", "groups", "fault"),
+    [
+        ("impact_ratio: {fail_above: 0.8}", FAIR, "policy.fairness: impact_ratio is judged by warn_below"),
+        ("proxy_auc: {warn_below: 0.8}", FAIR, "policy.fairness: proxy_auc is judged by warn_above and fail_above"),
+        ("mae_difference: {fail_above: 1}", FAIR, "policy.fairness.mae_difference: is not measured of a binary model."),
+        ("impact_ratio: {fail_below: 0.8}", "", "policy.fairness.impact_ratio: is judged over `fairness.protected`"),
+        (
+            "proxy_auc: {warn_above: 0.8}",
+            changed(FAIR, "slices:", "proxy_rows: 0, slices:"),
+            "policy.fairness.proxy_auc: is not measured with `fairness.proxy_rows: 0`",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_of_the_policy_on_groups(tmp_path: Path, limit: str, groups: str, fault: str) -> None:
+    model = changed(MODEL, "policy:\n", f"policy:\n  fairness: {{{limit}}}\n") + groups
+    found = faults(write(tmp_path, model=model))
+    assert any(line.startswith(f"{M}: {fault}") for line in found), found
+
+
+def test_a_regression_model_decides_nothing(tmp_path: Path) -> None:
+    model = changed(changed(MODEL, "task: binary", "task: regression"), "role: score", "role: prediction")
+    model = changed(model, "{auc: {warn_below: 0.7, fail_below: 0.6}}", "{}")
+    found = faults(write(tmp_path, model=model + changed(FAIR, "slices:", "favourable: 1, slices:")))
+    assert found == [f"{M}: fairness.favourable: belongs to a binary model: a regression model decides nothing"]

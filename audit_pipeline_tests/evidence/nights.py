@@ -18,8 +18,11 @@ from audit_pipeline.records import (
     Drift,
     DriftScore,
     Explanation,
+    Fairness,
     FileRef,
     Finding,
+    Grouping,
+    GroupMetric,
     HistoryPoint,
     Importance,
     Maturity,
@@ -473,6 +476,42 @@ def pass_night() -> AuditResult:
     return replace(_base(), drift=drift(psi), performance=pending(), decision=decision)
 
 
+def grouped_night() -> AuditResult:
+    """(6) FAIL by what tells groups apart: one attribute is judged, one has no groups, a slice has hidden ones."""
+    limit = AppliedLimit(Stage.PERFORMANCE, "impact_ratio", None, None, 0.8, False)
+    reason = "Impact ratio of sex is 0.5 (95 % interval 0.4 to 0.7, 700 rows); the limit 0.8 is not met."
+    unfair = finding(
+        Stage.PERFORMANCE, "impact_ratio", FAIL, reason, column="sex", value=0.5, limit=0.8, conclusion="not met"
+    )
+    decision = Decision(FAIL, "FAIL, 1 finding in performance", (unfair, *summaries(), PERFORMED), (*LIMITS, limit))
+    return replace(_base(), decision=decision, fairness=fairness())
+
+
+def fairness() -> Fairness:
+    """Groups with every kind of number that may be there or not."""
+    few = "fewer than 11 rows stand behind it, 30 are needed"
+    metrics = (
+        GroupMetric("female", "selection_rate", 0.2, 0.16, 0.25, 340, 0.21, 0.5, 0.4, 0.7, -0.2, -0.3, -0.1, "not met"),
+        GroupMetric("male", "selection_rate", 0.4, 0.35, 0.45, 360, 0.35, conclusion="compared with"),
+        GroupMetric("missing", "selection_rate", 0.5, 0.3, 0.7, 27, None, 1.25, 0.5, None, conclusion="inconclusive"),
+        GroupMetric("other", "selection_rate", None, None, None, None, None, conclusion="insufficient", reason=few),
+        GroupMetric("female", "tpr", 0.5, 0.4, 0.6, 80, 0.5),
+        GroupMetric("male", "tpr", None, None, None, 12, None, conclusion="insufficient", reason=few),
+        GroupMetric("female", "calibration_gap", -0.02, -0.05, 0.01, 340, None),
+        GroupMetric(None, "impact_ratio", 0.5, 0.4, 0.7, 700, 0.6),
+        GroupMetric(None, "equalised_odds_difference", None, None, None, 80, None, reason="fewer than two groups"),
+    )
+    crowded = Grouping("protected", "zip", (), None, 0, "zip has more than 100 values")
+    return Fairness(
+        (Grouping("protected", "sex", metrics, "male", 1), crowded, Grouping("slice", "site", metrics, "male", 3)),
+        favourable=1,
+        min_group=30,
+        labelled=500,
+        proxy_rows=700,
+        seed=7,
+    )
+
+
 def history(nights: int = 24) -> tuple[HistoryPoint, ...]:
     """Earlier nights; one was never audited, one has no numbers."""
     points = []
@@ -496,4 +535,5 @@ NIGHTS = {
     "stopped": stopped_night,
     "missing": missing_night,
     "pass": pass_night,
+    "grouped": grouped_night,
 }

@@ -414,6 +414,44 @@ def test_estimates_are_named_as_such_beside_what_is_pending() -> None:
     assert "Estimated while" not in Page(render(nights.warn_night())).said("performance")
 
 
+def test_groups_are_shown_with_interval_conclusion_and_what_is_not_there() -> None:
+    page = Page(render(nights.grouped_night()))
+    said = page.said("fairness")
+    assert "female 340 20.0 % 16.0 % to 25.0 % 0.50 not met 0.40 to 0.70 50.0 %" in said
+    assert "male 360 40.0 % 35.0 % to 45.0 % best off insufficient" in said
+    assert "missing 27 50.0 % 30.0 % to 70.0 % 1.2 inconclusive 0.50 to –" in said
+    assert "other < 11 insufficient" in said
+    assert re.search(r"Impact ratio 0.500 0.400 to 0.700\s+FAIL not met", said)
+    assert "Equalised odds difference not evaluated: fewer than two groups" in said
+    assert "Not evaluated. zip has more than 100 values." in said
+    assert "3 groups of fewer than 11 rows are neither named nor measured" in said
+    assert said.count("four fifths") == 1  # a slice has no impact ratio
+
+
+def test_groups_that_could_not_be_measured_have_a_box_and_a_model_without_groups_no_section() -> None:
+    fault = nights.finding(Stage.PERFORMANCE, "fairness", Outcome.NOT_EVALUATED, "BinderException was raised")
+    broken = nights.warn_night()
+    broken = replace(broken, decision=replace(broken.decision, findings=(*broken.decision.findings, fault)))
+    assert "Not evaluated. BinderException was raised" in Page(render(broken)).said("fairness")
+    assert "fairness" not in Page(render(nights.warn_night())).texts
+
+
+def test_hostile_groups_are_text_and_many_of_them_stay_within_the_budget() -> None:
+    found = nights.fairness()
+    lead = found.groupings[0].metrics[0]
+    names = [HOSTILE, *(f"group_with_a_rather_long_name_{i:03}" for i in range(99))]
+    many = [replace(lead, group=name, value=0.2 + i / 1000) for i, name in enumerate(names)]
+    grouping = replace(found.groupings[0], attribute=HOSTILE, compared_with=HOSTILE, metrics=tuple(many))
+    html = render(replace(nights.grouped_night(), fairness=replace(found, groupings=(grouping,) * 3)))
+    page = Page(html)
+    assert len(html.encode()) < 200_000
+    assert [t for t, _ in page.tags].count("script") == 1
+    assert HOSTILE in page.said("fairness")
+    assert "75 further groups are in the record" in page.said("fairness")
+    assert "name_023" in page.said("fairness")
+    assert "name_024" not in page.said("fairness")  # the least often selected are listed
+
+
 def test_labels_line() -> None:
     done = nights.performance()
     assert labels_line(None) == "performance not evaluated"

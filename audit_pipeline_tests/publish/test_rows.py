@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 
 from audit_pipeline.evidence import Store
 from audit_pipeline.publish import publish, query
-from audit_pipeline.publish.rows import adjusted_p
+from audit_pipeline.publish.rows import adjusted_p, rows_of
 from audit_pipeline.records import Drift, Maturity, Outcome
 from audit_pipeline_tests.builders import NIGHT, commit, commit_result, make_result, make_store, nights, session
 from audit_pipeline_tests.hardship import quick_folder
@@ -155,3 +155,30 @@ def test_a_night_whose_reference_was_restated_since_is_stale(fleet: Store) -> No
         (model, LAST, LAST - timedelta(days=1)) for model in sorted(FLEET_P)
     ]
     assert all(found == "c" * 64 and now != found for *_, found, now in rows)
+
+
+def test_groups_are_rows_and_the_table_of_local_law_144_is_a_view(fleet: Store) -> None:
+    sql = """select kind, attribute, "group", metric, value, n, outcome, conclusion from audit.fairness
+             where model_id = 'churn' and record = (select record from audit.model_night
+                where model_id = 'churn' and night = ?)"""
+    rows = query(fleet.layout, sql, [LAST]).rows
+    assert ("protected", "region", None, "impact_ratio", 0.5, 290, "FAIL", "not met") in rows  # the finding's outcome
+    assert ("protected", "region", None, "hidden_groups", 2.0, None, None, None) in rows
+    assert ("protected", "region", "east", "selection_rate", None, 20, None, "insufficient") in rows
+    assert ("slice", "zip", None, "hidden_groups", None, None, None, None) in rows
+    table = """select "group", n, share, selection_rate, impact_ratio, lo, hi, may_be_left_out, conclusion
+               from audit.v_ll144 where model_id = 'churn' and night = ? order by n"""
+    assert query(fleet.layout, table, [LAST]).rows == [  # of 300 rows; slices are not in it
+        ("east", 20, 20 / 300, None, None, None, None, False, "insufficient"),
+        ("south", 140, 140 / 300, 0.25, 0.5, 0.4, 0.7, False, "not met"),
+        ("north", 150, 0.5, 0.5, 1.0, None, None, False, "compared with"),
+    ]
+
+
+def test_a_record_from_before_there_were_groups_is_projected(fleet: Store) -> None:
+    [entry] = [e for e in fleet.log.entries() if e.kind == "record" and e.model_id == "visits" and e.night == str(LAST)]
+    record = fleet.read_record("visits", str(LAST), entry.digest)
+    old = {**record, "result": {k: v for k, v in record["result"].items() if k != "fairness"}}
+    tables = {table for table, _ in rows_of(old, digest=entry.digest, log_index=0)}
+    assert "fairness" not in tables
+    assert {"record", "drift", "finding"} <= tables
