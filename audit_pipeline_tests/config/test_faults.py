@@ -180,6 +180,7 @@ def test_a_multiclass_model_has_no_fault(tmp_path: Path) -> None:
         ("where: {type: category", "where: {type: number", "columns.where.type: is number; a class is one of"),
         ("probabilities: {home: p_home, ward: p_ward}", "", "policy.performance.metrics.log_loss: is not measured"),
         ("reference:", "artefact: {path: m.skops, sha256: file:m}\nreference:", "artefact: is explained for binary"),
+        ("reference:", "fairness: {slices: [where]}\nreference:", "fairness: is measured for binary and regression"),
         ("metrics: {macro", "worse_than_reference: {macro_f1: {fail: 0.1}}, metrics: {macro",
          "policy.performance.worse_than_reference: needs outcomes of the reference"),
     ],
