@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from audit_pipeline.records import Drift, Explanation, Finding, Performance, Snapshot, Validation
+from audit_pipeline.records import Drift, EarlierNight, Explanation, Finding, Performance, Snapshot, Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +15,4 @@ class Measured:
     performance: Performance | None = None
     explanation: Explanation | None = None
     faults: tuple[Finding, ...] = ()  # what kept a stage from running
+    earlier: tuple[EarlierNight, ...] = ()  # newest first; see `nights_to_look_back`

@@ -28,6 +28,7 @@ from audit_pipeline.evidence.report_findings import (
 from audit_pipeline.evidence.report_numbers import (
     MAIN_METRIC,
     column_rows,
+    drift_alpha,
     effect_domain,
     metric_groups,
     moved_most,
@@ -124,6 +125,7 @@ class _DriftSection:
     plotted: int
     others: int  # columns measured and not plotted
     judged: bool  # whether any limit is drawn
+    alpha: float | None
     distributions: object
 
 
@@ -137,6 +139,7 @@ def _drift(result: AuditResult) -> _DriftSection:
         plotted=min(len(rows), PLOTTED),
         others=max(0, len(rows) - PLOTTED),
         judged=warn is not None or fail is not None,
+        alpha=drift_alpha(result.decision),
         distributions=[
             (row, moved_most(distribution.bins), len(distribution.bins))
             for row in rows
