@@ -324,6 +324,7 @@ class FileRef:
     sha256: str
     bytes: int
     media_type: str
+    origin: str | None = None  # of a reference: digest of all its bytes follow from, so that it is frozen only once
 
 
 @dataclass(frozen=True, slots=True)

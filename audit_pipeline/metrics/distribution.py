@@ -71,8 +71,7 @@ def _numeric(pair: Pair) -> list[Bar]:
 
 def _edges(reference: Floats, *, whole: bool, bins: int) -> Floats:
     """One bar per value of an integer with few values, else the reference's quantiles."""
-    values = np.unique(reference)
-    if whole and values.size <= bins:
+    if whole and (values := np.unique(reference)).size <= bins:
         return values[:-1] if values.size > 1 else np.array([values[0] - 1, values[0]])
     return quantile_edges(reference, bins=bins)
 

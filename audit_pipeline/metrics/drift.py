@@ -17,12 +17,21 @@ from audit_pipeline.metrics.distribution import distribution
 from audit_pipeline.metrics.drift_methods import METHODS, Method
 from audit_pipeline.metrics.pair import Pair, TableSide
 from audit_pipeline.metrics.read import Table, connect
+from audit_pipeline.metrics.reference_profile import Kept, KeptSide
 from audit_pipeline.records import Distribution, Drift, DriftScore
 
 ROLES = ("feature", "segment", "score", "prediction")  # roles whose columns are measured
 
 
-def measure_drift(current: Path, reference: Sequence[Path], model: ModelConfig, *, threads: int, memory: str) -> Drift:
+def measure_drift(
+    current: Path,
+    reference: Sequence[Path],
+    model: ModelConfig,
+    *,
+    threads: int,
+    memory: str,
+    kept: Path | None = None,
+) -> Drift:
     """Measure every feature, segment, score and prediction of a night by every method that fits its type.
 
     Args:
@@ -31,9 +40,11 @@ def measure_drift(current: Path, reference: Sequence[Path], model: ModelConfig, 
         model: says the columns, and with `policy.drift` the bins and the least number of rows.
         threads: of DuckDB.
         memory: of DuckDB, as in "1GB".
+        kept: folder of what is kept of this reference, named by its sha256; None: it is another one every night.
     """
     with connect(threads=threads, memory=memory) as con:
-        return drift_of_pairs(_pairs(Table(con, [current]), Table(con, reference), model), model)
+        now, before = Table(con, [current]), Table(con, reference)
+        return drift_of_pairs(_pairs(now, before, model, Kept(kept) if kept else None), model)
 
 
 def drift_of_pairs(pairs: Iterable[Pair], model: ModelConfig) -> Drift:
@@ -52,13 +63,13 @@ def drift_columns(model: ModelConfig) -> tuple[str, ...]:
     return tuple(name for name, column in model.columns.items() if column.role in ROLES)
 
 
-def _pairs(now: Table, before: Table, model: ModelConfig) -> Iterator[Pair]:
+def _pairs(now: Table, before: Table, model: ModelConfig, kept: Kept | None) -> Iterator[Pair]:
     """Yield one column after the other; its values are freed with it."""
     policy = model.policy.drift
     for name in drift_columns(model):
         kind = model.columns[name].type
-        current, reference = TableSide(now, name, kind), TableSide(before, name, kind)
-        yield Pair(name, kind, policy.bins, policy.min_rows, current, reference)
+        reference = KeptSide(before, name, kind, kept) if kept else TableSide(before, name, kind)
+        yield Pair(name, kind, policy.bins, policy.min_rows, TableSide(now, name, kind), reference)
 
 
 def _adjusted(scores: Sequence[DriftScore], model: ModelConfig) -> Iterator[DriftScore]:

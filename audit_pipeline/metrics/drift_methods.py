@@ -33,12 +33,12 @@ def _jensen_shannon(pair: Pair) -> Score:
 
 def _ks(pair: Pair) -> Score:
     """Largest gap of the distribution functions."""
-    return ks(pair.reference.values, pair.current.values)
+    return ks(pair.steps)
 
 
 def _wasserstein(pair: Pair) -> Score:
     """Average distance in standard deviations of the reference."""
-    return wasserstein(pair.reference.values, pair.current.values), None
+    return wasserstein(pair.steps), None
 
 
 def _total_variation(pair: Pair) -> Score:

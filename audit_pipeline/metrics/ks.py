@@ -9,29 +9,24 @@ import math
 
 import numpy as np
 
-from audit_pipeline.metrics.read import Floats
+from audit_pipeline.metrics.steps import Steps
 
 LARGE, TAIL = 20_000, 2.2  # effective rows; n D^2 above which the two one-sided chances just add, as in scipy
 
 
-def ks(reference: Floats, current: Floats) -> tuple[float, float]:
+def ks(steps: Steps) -> tuple[float, float]:
     """Return (D, p): the largest gap between the two distribution functions, and its two-sided p.
 
-    Between two points of one sample its function is flat and the other one only rises, so the largest gap lies
-    at a point of the smaller sample, or just before it.
-
-    Args:
-        reference: (n,) sorted, no NaN, n >= 1; infinities are ordinary values at the ends.
-        current: (m,) likewise.
+    Infinities are ordinary values at the ends. Between two points of one sample its function is flat and the other one
+    only rises, so the largest gap inside a step lies at a point of the smaller sample, or just before it.
     """
-    n, m = reference.size, current.size
-    points = np.unique(reference if n < m else current)
-    gap = max(
-        float(np.abs(np.searchsorted(reference, points, side) / n - np.searchsorted(current, points, side) / m).max())
-        for side in ("left", "right")
-    )
-    effective = max(1, round(n * m / (n + m)))
-    return gap, chance(gap, effective)
+    gap = max(float(np.abs(at).max()) for at in steps.edge_gaps)
+    n, m = steps.reference.size, steps.current.size
+    open_steps = np.maximum(-steps.bounds[0], steps.bounds[1]) > gap
+    points = np.unique(steps.inside(0 if n < m else 1, open_steps))
+    if points.size:
+        gap = max(gap, *(float(np.abs(at).max()) for at in steps.gaps(points)))
+    return gap, chance(gap, max(1, round(n * m / (n + m))))
 
 
 def chance(gap: float, n: int) -> float:

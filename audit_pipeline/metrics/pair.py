@@ -7,8 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.bins import Counts, bin_counts, quantile_edges
 from audit_pipeline.metrics.read import Floats, Table
+from audit_pipeline.metrics.steps import Steps
 
 RARE = 0.01  # share of the reference: rarer categories, unseen ones among them, are compared together
 NUMERIC = frozenset({"number", "integer", "date", "timestamp"})
@@ -55,16 +57,27 @@ class TableSide(Side):
     @cached_property
     def present(self) -> int:
         """Rows in which the column is not missing; 0 when the table does not have it."""
-        return 0 if self.lacks else self._table.present(self._column)
+        if self.lacks:
+            return 0
+        try:
+            return int(self.values.size) if self._kind in NUMERIC else sum(self.counts.values())
+        except MetricError:  # its values cannot be read as what they are declared to be; they can be counted
+            return self._table.present(self._column)
 
     @cached_property
     def values(self) -> Floats:
         """Sorted non-missing values of a numeric column."""
-        return self._table.doubles(self._column, self._kind)
+        return self._sorted()
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
         """Rows per category, in the order of the categories."""
+        return self._counted()
+
+    def _sorted(self) -> Floats:
+        return self._table.doubles(self._column, self._kind)
+
+    def _counted(self) -> dict[str, int]:
         return self._table.counts(self._column)
 
 
@@ -92,6 +105,11 @@ class Pair:
         least = RARE * self.reference.present
         common = [value for value, count in self.reference.counts.items() if count >= least]
         return _with_rest(self.reference.counts, common), _with_rest(self.current.counts, common)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Both sides of a numeric column on one grid."""
+        return Steps(self.reference.values, self.current.values)
 
     @property
     def categories(self) -> tuple[Counts, Counts]:

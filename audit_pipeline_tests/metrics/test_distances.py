@@ -14,6 +14,7 @@ from scipy.stats import wasserstein_distance
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.divergence import jensen_shannon
 from audit_pipeline.metrics.read import Floats
+from audit_pipeline.metrics.steps import Steps
 from audit_pipeline.metrics.wasserstein import wasserstein
 
 COUNTS = st.lists(st.integers(0, 1000), min_size=4, max_size=4).filter(any)
@@ -42,14 +43,14 @@ def test_jensen_shannon_is_scipys_bounded_and_symmetric(r: Any, c: Any) -> None:
 
 def test_wasserstein_by_hand() -> None:
     # every value is 3 higher; the population's standard deviation of 0 1 2 3 4 is sqrt(2)
-    assert wasserstein(np.arange(5.0), np.arange(3.0, 8.0)) == pytest.approx(3 / math.sqrt(2))
+    assert wasserstein(Steps(np.arange(5.0), np.arange(3.0, 8.0))) == pytest.approx(3 / math.sqrt(2))
 
 
 @given(VALUES, VALUES)
 def test_wasserstein_is_scipys(reference: Floats, current: Floats) -> None:
     assume(reference.std() > 1e-3)
     expected = wasserstein_distance(reference, current) / reference.std()
-    assert wasserstein(reference, current) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert wasserstein(Steps(reference, current)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_wasserstein_is_scipys(reference: Floats, current: Floats) -> None:
 )
 def test_wasserstein_refuses_what_has_no_distance(reference: Any, current: Any, why: str) -> None:
     with pytest.raises(MetricError, match=why):
-        wasserstein(np.array(reference), np.array(current))
+        wasserstein(Steps(np.array(reference), np.array(current)))
 
 
 @pytest.mark.parametrize("n", [12, 500, 20_000, pytest.param(100_000, marks=pytest.mark.acceptance)])
@@ -78,13 +79,13 @@ def test_ours_are_those_of_evidently_where_the_definition_is_the_same(n: int) ->
     for _ in range(25 if n < 1000 else 3):
         reference, current = rng.normal(size=n), rng.normal(rng.uniform(-0.1, 0.1), 1, size=n + n // 3)
         numbers = pd.Series(reference), pd.Series(current)
-        ordered = np.sort(reference), np.sort(current)
+        ordered = Steps(np.sort(reference), np.sort(current))
         theirs = wasserstein_stat_test.func(*numbers, ColumnType.Numerical, 0.1)[0]
-        assert wasserstein(*ordered) == pytest.approx(theirs, rel=1e-9)
+        assert wasserstein(ordered) == pytest.approx(theirs, rel=1e-9)
         if n < 500:  # scipy takes the exact p for the two sizes, and cells are too small for chi-square
             continue
         theirs = ks_stat_test.func(*numbers, ColumnType.Numerical, 0.05)[0]
-        assert ks(*ordered)[1] == pytest.approx(theirs, rel=0.02 if n < 10_000 else 1e-6)
+        assert ks(ordered)[1] == pytest.approx(theirs, rel=0.02 if n < 10_000 else 1e-6)
         r, c = rng.multinomial(n * 9, [0.5, 0.3, 0.2]), rng.multinomial(n, [0.5, 0.3, 0.2])
         assert 0 <= chi_square(r, c) <= 1
         names = [pd.Series(np.repeat(["a", "b", "c"], found)) for found in (r, c)]
