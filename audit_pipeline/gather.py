@@ -34,6 +34,7 @@ from audit_pipeline.records import (
     Snapshot,
     Stage,
 )
+from audit_pipeline.refrozen import frozen_before, origin_of
 from audit_pipeline.stages import Stopwatch
 
 YAML, BINARY, PARQUET = "application/yaml", "application/octet-stream", "application/vnd.apache.parquet"
@@ -147,10 +148,15 @@ class _Freezer:
             if names is None or name in names
         )
 
-    def reference(self, relation: Relation, role: str) -> FileRef:
-        """Freeze a table that is an input."""
-        frozen = self.freeze(relation, self._present(relation), place="inputs")
-        return FileRef(role, frozen.path, frozen.sha256, frozen.bytes, PARQUET)
+    def reference(self, relation: Relation) -> FileRef:
+        """Freeze the reference, unless the model's newest record stands on it already."""
+        columns = self._present(relation)
+        origin = origin_of(relation, columns, self.model.reference, self.key)
+        before = frozen_before(self.store, self.model.model_id, origin)
+        if before is not None:
+            return before
+        frozen = self.freeze(relation, columns, place="inputs")
+        return FileRef("reference", frozen.path, frozen.sha256, frozen.bytes, PARQUET, origin)
 
     def _present(self, relation: Relation) -> tuple[Column, ...]:
         """The columns to compare that the relation has; one that is missing is a finding of its metric."""
@@ -261,7 +267,7 @@ def _with_reference(gathered: Gathered, freezer: _Freezer, night: date) -> Gathe
         if gathered.snapshot and relation.sha256 == gathered.snapshot.source_sha256:
             problem = f"the reference '{relation.name}' is this night's own log, and a log cannot drift from itself"
             return replace(gathered, reference_problem=problem)
-        reference = freezer.reference(_with_label(relation, config), "reference")
+        reference = freezer.reference(_with_label(relation, config))
     except SourceError as error:
         return replace(gathered, reference_problem=str(error))
     return replace(gathered, references=(reference,), sources=(*gathered.sources, ("reference", relation.sha256)))

@@ -113,10 +113,22 @@ class _Night:
         if not self._references:
             raise AuditError(f"Drift was not measured: {self._gathered.reference_problem}.")
         drift = metrics.measure_drift(
-            self._current, self._references, self._model, threads=self._limits.threads, memory=self._limits.memory
+            self._current,
+            self._references,
+            self._model,
+            threads=self._limits.threads,
+            memory=self._limits.memory,
+            kept=self._kept_reference(),
         )
         self._watch.outcome(Outcome.PASS)
         return drift
+
+    def _kept_reference(self) -> Path | None:
+        """Where the columns of a reference file are kept; a window is another reference every night."""
+        if self._model.reference.window is not None:
+            return None
+        [reference] = self._gathered.references
+        return self._store / ".cache" / "reference" / self._model.model_id / reference.sha256
 
     def performance(self) -> Performance:
         """Measure quality, as far as labels are there."""

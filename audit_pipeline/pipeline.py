@@ -2,16 +2,16 @@
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from audit_pipeline import __version__
 from audit_pipeline.config import Project
-from audit_pipeline.decision import Measured, decide
+from audit_pipeline.decision import Measured, decide, nights_to_look_back
 from audit_pipeline.engines import engine_versions
 from audit_pipeline.evidence import Committed, Store
-from audit_pipeline.evidence.history import history_of
+from audit_pipeline.evidence.history import earlier_nights, history_of
 from audit_pipeline.gather import Gathered, gather
 from audit_pipeline.measure import measure
 from audit_pipeline.records import (
@@ -78,6 +78,8 @@ def audit_model_night(
             gathered = gather(project, model, night, store=store, newest=newest or night, watch=watch)
             measured = measure(project, model.config, night, gathered, work=work, watch=watch)
             with watch.stage(Stage.AUDIT):
+                back = nights_to_look_back(model.config, measured.drift)
+                measured = replace(measured, earlier=earlier_nights(store, model_id, before=night, nights=back))
                 decision = decide(model.config, measured)
                 watch.outcome(decision.verdict)
                 result = _result(project, model_id, night, gathered, measured, decision)
@@ -112,7 +114,7 @@ def _result(
         source=gathered.source,
         snapshot=gathered.snapshot,
         inputs=gathered.inputs,
-        look_back=gathered.look_back,
+        look_back=_look_back(gathered, measured),
         profile=gathered.profile,
         validation=measured.validation,
         drift=measured.drift,
@@ -121,6 +123,12 @@ def _result(
         decision=decision,
         fairness=measured.fairness,
     )
+
+
+def _look_back(gathered: Gathered, measured: Measured) -> tuple[tuple[date, str], ...]:
+    """Name every earlier night the result depends on, newest first: a window's, and where a warning may have stayed."""
+    looked_at = {earlier.night: earlier.result_digest for earlier in measured.earlier}
+    return tuple(sorted((looked_at | dict(gathered.look_back)).items(), reverse=True))
 
 
 def _keep(store: Store, result: AuditResult, *, run: RunContext, rendered: Path, watch: Stopwatch) -> Committed:

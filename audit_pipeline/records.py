@@ -171,7 +171,7 @@ class DriftScore:
     """How far one column moved from the reference, by one method."""
 
     column: str
-    method: str  # psi, ks, missing_share, new_category_share, ...; Evidently's own under evidently:<method>
+    method: str  # psi, ks, missing_share, ... (METHODS); Evidently's own under evidently:<method>
     value: float | None  # None: not evaluated, see reason
     p: float | None
     n: int  # current values behind the number
@@ -180,6 +180,8 @@ class DriftScore:
     missing_share_reference: float | None
     engine: str  # exact or evidently
     reason: str | None = None  # why there is no value
+    adjusted_p: float | None = None  # Benjamini-Hochberg over the night; of `test`, which may be another method's
+    test: str | None = None  # ks, chi_square, two_shares or exchangeability
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +388,7 @@ class AppliedLimit:
     warn: float | None
     fail: float | None
     high_is_bad: bool  # True: reached from below (drift, errors); False: undercut (auc, r2)
+    alpha: float | None = None  # no alarm where the adjusted p is above; None: the number alone decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +402,15 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierNight:
+    """What the newest record of an earlier night said about drift."""
+
+    night: date
+    result_digest: str
+    alarms: frozenset[tuple[str, str | None]]  # (method, column) that warned or failed
+
+
+@dataclass(frozen=True, slots=True)
 class FileRef:
     """A file of the store that a record stands on."""
 
@@ -407,6 +419,7 @@ class FileRef:
     sha256: str
     bytes: int
     media_type: str
+    origin: str | None = None  # of a reference: digest of all its bytes follow from, so that it is frozen only once
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,7 +518,7 @@ class AuditResult:
     source: str | None  # the log as the configuration names it, for this night
     snapshot: Snapshot | None
     inputs: tuple[FileRef, ...]
-    look_back: tuple[tuple[date, str], ...]  # earlier nights used as reference -> their result_digest
+    look_back: tuple[tuple[date, str], ...]  # earlier nights it stands on -> their result_digest
     profile: tuple[ColumnProfile, ...]
     validation: Validation | None
     drift: Drift | None

@@ -149,7 +149,7 @@ def _validation() -> Validation:
 
 def _drift(psi: float | None, p: float | None) -> Drift:
     why = None if psi is not None else "3 non-missing values tonight, at least 200 are needed"
-    score = DriftScore("age", "psi", psi, None, 297, 5000, 0.01, 0.02, "exact", why)
+    score = DriftScore("age", "psi", psi, None, 297, 5000, 0.01, 0.02, "exact", why, adjusted_p=p, test="ks")
     return Drift((score, replace(score, method="ks", value=0.08, p=p, reason=None)), ())
 
 

@@ -23,6 +23,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "measure",
         "pipeline",
         "proposal",
+        "refrozen",
         "roles",
         "stages",
         "starter",

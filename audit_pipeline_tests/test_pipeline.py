@@ -1,24 +1,26 @@
 """One model-night without Dagster gives what it gives with it; what crashes leaves no evidence and says so."""
 
 import json
+import re
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from audit_pipeline import lineage
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.due import due_nights
-from audit_pipeline.errors import ConfigError, KeyMissingError
+from audit_pipeline.errors import ConfigError, EvidenceError, KeyMissingError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.verify import verify
 from audit_pipeline.fleet import publish_store
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.publish import published
 from audit_pipeline.records import Outcome, RunContext, Stage, Trace
-from audit_pipeline_tests.small_project import MODELS, NIGHTS, PERSON, write_log
+from audit_pipeline_tests.small_project import MODELS, NIGHTS, PERSON, ROWS, write_log
 
 RUN = RunContext("a run without Dagster", datetime(2026, 3, 9, tzinfo=UTC))
 N1, N2, N3, N4, N5 = NIGHTS
@@ -28,6 +30,21 @@ DATA = Path(__file__).parents[1] / "data"
 def digests(project: Project) -> dict[tuple[str, str], str]:
     heads = Store(project.layout).heads()
     return {key: entry.body["result_digest"] for key, entry in heads.items()}
+
+
+def with_warnings(project: Project, persist: str) -> Project:
+    """The project whose churn model warns of any PSI from 0.1 on; its artefact need not match what is logged."""
+    file = project.root / "models" / "churn.yaml"
+    policy = (
+        f"policy: {{drift: {{psi: {{warn: 0.1, fail: 9}}, persist: {persist}}}, explanation: {{agreement: {{}}}}}}\n"
+    )
+    file.write_text(re.sub(r"policy: .*\n", policy, file.read_text()))
+    return load_project(project.root)
+
+
+def visits_moved(night: date) -> np.ndarray:
+    """Visits with a mean of 4.2 instead of 3."""
+    return np.random.default_rng(night.toordinal()).poisson(4.2, ROWS).astype(float)
 
 
 def test_with_dagster_and_without_the_results_are_equal(fresh: Project, audited: Path) -> None:
@@ -82,6 +99,33 @@ def test_the_first_night_of_a_window_is_the_reference_of_the_second(audited: Pat
     result = store.read_record("spend", "2026-03-02", second.digest)["result"]
     assert result["look_back"] == [["2026-03-01", first.body["result_digest"]]]
     assert result["drift"]["scores"]
+
+
+def test_a_warning_that_stays_fails_and_names_the_nights_it_stayed_over(fresh: Project) -> None:
+    project = with_warnings(fresh, "{nights: 2, of: 3}")
+    verdicts, back = [], []
+    for night in (N1, N2, N3):
+        write_log(project.root, "churn", night, **({} if night == N1 else {"visits": visits_moved(night)}))
+        result = audit_model_night(project, "churn", night, run=RUN, newest=night).result
+        verdicts.append(result.decision.verdict)
+        back.append([earlier for earlier, _ in result.look_back])
+    assert verdicts == [Outcome.PASS, Outcome.WARN, Outcome.FAIL]
+    assert back == [[], [N1], [N2, N1]]  # a night that does not warn depends on no other
+    again = audit_model_night(project, "churn", N3, run=RUN, newest=N3)
+    assert not again.committed.new
+    [found] = [f for f in again.result.decision.findings if f.conclusion == "persistent"]
+    assert (found.name, found.column) == ("psi", "visits")
+
+
+def test_a_verdict_does_not_stand_on_an_earlier_record_that_was_changed(fresh: Project) -> None:
+    project = with_warnings(fresh, "{nights: 5, of: 7}")
+    for night in (N1, N2):
+        write_log(project.root, "churn", night, visits=visits_moved(night))
+    audit_model_night(project, "churn", N1, run=RUN, newest=N1)
+    [record] = (project.layout.audit / "evidence" / "churn" / N1.isoformat()).iterdir()
+    record.write_bytes(record.read_bytes().replace(b'"WARN"', b'"PASS"'))
+    with pytest.raises(EvidenceError, match="was changed"):
+        audit_model_night(project, "churn", N2, run=RUN, newest=N2)
 
 
 def test_a_night_that_did_not_come_is_a_record_that_says_so(two_nights: Project) -> None:

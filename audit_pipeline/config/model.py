@@ -119,6 +119,11 @@ class ModelConfig(Ruled):
     log: NightlySource
     labels: Labels | None = None
     reference: Reference
+    evidently: Literal["native", "exact"] = Field(
+        default="native",
+        description="`native`: Evidently computes over the rows, up to `limits.evidently_rows`; `exact`: its report "
+        "shows the exact numbers",
+    )
     artefact: Artefact | None = None
     columns: dict[str, ColumnConfig] = Field(min_length=2)
     fairness: Fairness | None = None

@@ -37,31 +37,74 @@ class Floor(Strict):
         return self
 
 
+class Persist(Strict):
+    """How often a number may warn before it fails."""
+
+    nights: Annotated[int, Field(ge=2)] = Field(default=5, description="so many nights at or above `warn` are a FAIL")
+    of: Annotated[int, Field(ge=2, le=366)] = Field(
+        default=7, description="among so many, this one and the newest earlier ones on which drift was measured"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.nights > self.of:
+            raise ValueError(f"nights ({self.nights}) must not be above of ({self.of})")
+        return self
+
+
 class ColumnDriftPolicy(Strict):
     """Limits of one column; what is absent is taken from the model's `drift`."""
 
     psi: Limit | None = None
+    jensen_shannon: Limit | None = None
     ks: Limit | None = None
+    wasserstein: Limit | None = None
+    total_variation: Limit | None = None
     missing_increase: Limit | None = None
     new_category_share: Limit | None = None
+    vanished_category_share: Limit | None = None
     ignore: bool = Field(default=False, description="measured and shown, not judged")
 
 
 class DriftPolicy(Strict):
-    """Limits on how far a column may move from the reference."""
+    """Limits on how far a column may move from the reference.
+
+    A number alarms when it reaches its limit, chance does not explain it (`alpha`), and there are enough rows. From
+    `warn` on it warns, and fails when it persists; from `fail` on it fails at once.
+    """
 
     psi: Limit = Field(default=Limit(warn=0.1, fail=0.25), description="population stability index, nats")
+    jensen_shannon: Limit = Field(
+        default=Limit(), description="Jensen-Shannon distance on the bins of the PSI, 0 to 1; shown, not judged"
+    )
     ks: Limit = Field(default=Limit(), description="Kolmogorov-Smirnov distance, 0 to 1; shown, not judged")
+    wasserstein: Limit = Field(
+        default=Limit(), description="mean distance in standard deviations of the reference; shown, not judged"
+    )
+    total_variation: Limit = Field(
+        default=Limit(), description="share of rows in another category than before, 0 to 1; shown, not judged"
+    )
     missing_increase: Limit = Field(
         default=Limit(warn=0.05, fail=0.2), description="missing share minus the reference's"
     )
     new_category_share: Limit = Field(
         default=Limit(warn=0.01, fail=0.1), description="rows in categories the reference lacks"
     )
+    vanished_category_share: Limit = Field(
+        default=Limit(), description="reference rows in categories the night lacks; shown, not judged"
+    )
     prediction_psi: Limit = Field(default=Limit(warn=0.1, fail=0.25), description="PSI of score or prediction")
     bins: Annotated[int, Field(ge=2, le=100)] = Field(default=10, description="reference-quantile bins of the PSI")
     min_rows: Annotated[int, Field(ge=11)] = Field(
         default=200, description="below this many non-missing values on either side: NOT_EVALUATED"
+    )
+    alpha: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.05,
+        description="no alarm above this p-value, adjusted by Benjamini-Hochberg over the columns of the night; 1: "
+        "sizes alone decide",
+    )
+    persist: Persist | None = Field(
+        default=Persist(nights=5, of=7), description="when a warning that stays becomes a FAIL; null: never"
     )
     columns: dict[str, ColumnDriftPolicy] = Field(default_factory=dict, description="per column")
 

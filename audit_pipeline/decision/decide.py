@@ -27,7 +27,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *row_ids(model, measured.snapshot),
         *expectations(model, measured.validation),
         *quality(model, measured.validation),
-        *drift(model, measured.drift),
+        *drift(model, measured.drift, measured.earlier),
         *performance(model, measured.performance),
         *fairness(model, measured),
         *explanation(model, measured.explanation),

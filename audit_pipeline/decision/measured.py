@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from audit_pipeline.records import Drift, Explanation, Fairness, Finding, Performance, Snapshot, Validation
+from audit_pipeline.records import (
+    Drift,
+    EarlierNight,
+    Explanation,
+    Fairness,
+    Finding,
+    Performance,
+    Snapshot,
+    Validation,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +25,4 @@ class Measured:
     explanation: Explanation | None = None
     faults: tuple[Finding, ...] = ()  # what kept a stage from running
     fairness: Fairness | None = None
+    earlier: tuple[EarlierNight, ...] = ()  # newest first; see `nights_to_look_back`

@@ -1,14 +1,15 @@
-"""What earlier nights came to, for the trend in a report: from logged records only."""
+"""What earlier nights came to, for the trend in a report and for warnings that stay: from logged records only."""
 
 from datetime import date
 
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.log import LogEntry
 from audit_pipeline.evidence.store import Store
-from audit_pipeline.records import HistoryPoint, Outcome
+from audit_pipeline.records import EarlierNight, HistoryPoint, Outcome, Stage
 
 NIGHTS = 30  # shown at most
 MAIN_METRIC = {"binary": "auc", "regression": "rmse", "multiclass": "accuracy"}
+ALARMS = (Outcome.WARN, Outcome.FAIL)
 
 
 def history_of(store: Store, model_id: str, *, before: date) -> tuple[HistoryPoint, ...]:
@@ -19,6 +20,28 @@ def history_of(store: Store, model_id: str, *, before: date) -> tuple[HistoryPoi
     heads = [e for (model, night), e in store.heads().items() if model == model_id and night < before.isoformat()]
     newest = sorted(heads, key=lambda e: e.night)[-NIGHTS:]
     return tuple(_point(store, entry) for entry in newest)
+
+
+def earlier_nights(store: Store, model_id: str, *, before: date, nights: int) -> tuple[EarlierNight, ...]:
+    """Return the newest `nights` nights before `before` on which drift was measured, newest first.
+
+    Raises:
+        EvidenceError: a record is missing or was changed: a verdict does not stand on what cannot be read.
+    """
+    heads = [e for (model, night), e in store.heads().items() if model == model_id and night < before.isoformat()]
+    found: list[EarlierNight] = []
+    for entry in sorted(heads, key=lambda e: e.night, reverse=True):
+        if len(found) == nights:
+            break
+        result = store.read_record(entry.model_id, entry.night, entry.digest)["result"]
+        if result["drift"] is not None:
+            alarms = frozenset(
+                (finding["name"], finding["column"])
+                for finding in result["decision"]["findings"]
+                if finding["stage"] == Stage.DRIFT and finding["outcome"] in ALARMS
+            )
+            found.append(EarlierNight(date.fromisoformat(entry.night), entry.body["result_digest"], alarms))
+    return tuple(found)
 
 
 def _point(store: Store, entry: LogEntry) -> HistoryPoint:

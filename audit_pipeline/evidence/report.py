@@ -30,6 +30,7 @@ from audit_pipeline.evidence.report_findings import (
 from audit_pipeline.evidence.report_numbers import (
     MAIN_METRIC,
     column_rows,
+    drift_alpha,
     effect_domain,
     estimate_rows,
     metric_groups,
@@ -130,6 +131,7 @@ class _DriftSection:
     plotted: int
     others: int  # columns measured and not plotted
     judged: bool  # whether any limit is drawn
+    alpha: float | None
     distributions: object
 
 
@@ -143,6 +145,7 @@ def _drift(result: AuditResult) -> _DriftSection:
         plotted=min(len(rows), PLOTTED),
         others=max(0, len(rows) - PLOTTED),
         judged=warn is not None or fail is not None,
+        alpha=drift_alpha(result.decision),
         distributions=[
             (row, moved_most(distribution.bins), len(distribution.bins))
             for row in rows

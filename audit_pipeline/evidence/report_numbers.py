@@ -46,6 +46,8 @@ class ColumnDrift:
     missing_reference: float | None
     rise: DriftScore | None  # of the missing share
     reasons: tuple[tuple[str, str], ...]  # what was not evaluated, and why
+    adjusted_p: float | None  # that the distribution did not move; None in records that lack it
+    test: str | None  # behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def psi_limits(decision: Decision) -> tuple[float | None, float | None]:
     """Return the PSI limits (warn, fail) of every column that has none of its own."""
     limit = _limit(decision.limits, Stage.DRIFT, "psi", None)
     return (limit.warn, limit.fail) if limit else (None, None)
+
+
+def drift_alpha(decision: Decision) -> float | None:
+    """Return the p-value above which no column alarms; None in records that lack it."""
+    return next((x.alpha for x in decision.limits if x.stage is Stage.DRIFT), None)
 
 
 def _limit(limits: Sequence[AppliedLimit], stage: Stage, name: str, column: str | None) -> AppliedLimit | None:
@@ -142,6 +149,8 @@ def _column_row(column: str, scores: Sequence[DriftScore], decision: Decision) -
         missing_reference=lead.missing_share_reference,
         rise=exact.get("missing_share"),
         reasons=_reasons(scores),
+        adjusted_p=lead.adjusted_p,
+        test=lead.test,
     )
 
 

@@ -15,8 +15,13 @@ GAP = "\u00a0"  # keeps a number and its unit on one line
 WORDS = {
     "psi": "PSI",
     "ks": "KS distance",
+    "jensen_shannon": "Jensen-Shannon",
+    "wasserstein": "Wasserstein",
+    "total_variation": "total variation",
     "missing_share": "rise of the missing share",
     "new_category_share": "new categories",
+    "vanished_category_share": "vanished categories",
+    "chi_square": "chi-square test",
     "row_id_unique": "unique row ids",
     "auc": "AUC",
     "auprc": "AUPRC",

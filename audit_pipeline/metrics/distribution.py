@@ -40,14 +40,14 @@ def distribution(pair: Pair) -> Distribution | None:
     if min(pair.current.present, pair.reference.present) < SMALL_CELL:
         return None
     bars = _numeric(pair) if pair.kind in NUMERIC else _categories(pair)
-    n, m = pair.current.table.rows, pair.reference.table.rows
+    n, m = pair.current.rows, pair.reference.rows
     return Distribution(pair.column, tuple(Bin(bar.label, bar.current / n, bar.reference / m) for bar in bars))
 
 
 def _missing(pair: Pair) -> Bar:
     """The bar of the missing values."""
     n, m = pair.current, pair.reference
-    return Bar(n.table.rows - n.present, m.table.rows - m.present, "missing")
+    return Bar(n.rows - n.present, m.rows - m.present, "missing")
 
 
 def _numeric(pair: Pair) -> list[Bar]:
@@ -71,8 +71,7 @@ def _numeric(pair: Pair) -> list[Bar]:
 
 def _edges(reference: Floats, *, whole: bool, bins: int) -> Floats:
     """One bar per value of an integer with few values, else the reference's quantiles."""
-    values = np.unique(reference)
-    if whole and values.size <= bins:
+    if whole and (values := np.unique(reference)).size <= bins:
         return values[:-1] if values.size > 1 else np.array([values[0] - 1, values[0]])
     return quantile_edges(reference, bins=bins)
 

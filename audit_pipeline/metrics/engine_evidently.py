@@ -1,8 +1,9 @@
 """Evidently's report of one night, for people; the only module that imports Evidently.
 
 Up to the row limit Evidently computes over the rows itself: its own PSI per column, with method and threshold given
-(its defaults change with the reference's size), and its quality metrics over the labelled rows. Above the limit the
-report shows the exact numbers, through metric types of our own, and says so. Never `DataDriftPreset` (it computes
+(its defaults change with the reference's size), and its quality metrics over the labelled rows. Above the limit, and
+where the model file says `evidently: exact`, the report shows the exact numbers, through metric types of our own, and
+says so. Never `DataDriftPreset` (it computes
 drift three times) and never `GroupBy` (it returns the number of all rows for every group).
 
 The plots are drawn from the exact distributions: Evidently's own show single extreme values and rare categories, and
@@ -29,7 +30,7 @@ from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, connect
-from audit_pipeline.metrics.report_text import harmless, intro, plain, threshold, too_many
+from audit_pipeline.metrics.report_text import harmless, intro, plain, threshold, why_exact
 from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
 
 os.environ["DO_NOT_TRACK"] = "1"  # before the import: nothing calls home
@@ -138,6 +139,8 @@ class ExactDriftCalculation(SingleValueCalculation[ExactDrift]):  # type: ignore
         row = found[found["method"] == self.metric.method].iloc[0]
         result = self.result(float(row.value))
         label = f"{row.column}, {row.n:,} against {row.n_reference:,}"
+        if not pd.isna(row.adjusted_p):
+            label += f", adjusted p {row.adjusted_p:.3g}"
         bars = _of_column(context, "distributions", self.metric.column) if row.method == "psi" else None
         result.widget = _column_widgets(f"{row.method} {row.value:.4f}", label, bars)
         return result
@@ -203,14 +206,14 @@ def evidently_report(
         night: stands in the report; nothing reads the clock.
         folder: made when it is not there.
         rows: of the night.
-        row_limit: above it, for night or reference, the report shows the exact numbers.
+        row_limit: above it, for night or reference, the report shows the exact numbers; also by `model.evidently`.
 
     Raises:
         MetricError: a file cannot be read.
     """
     with connect(threads=READ_THREADS, memory=READ_MEMORY) as con:
         before = Table(con, reference)
-        reason = too_many(rows, before.rows, row_limit)
+        reason = why_exact(model, rows, before.rows, row_limit)
         if reason:
             runs = [_exact_run(drift, performance, night)]
         else:

@@ -12,11 +12,13 @@ import duckdb
 import numpy as np
 
 from audit_pipeline.errors import MetricError
+from audit_pipeline.metrics.adjust import benjamini_hochberg
 from audit_pipeline.metrics.drift import drift_columns
 from audit_pipeline.metrics.ks import ks
 from audit_pipeline.metrics.labelled import FOUND, Labelled
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.read import as_double, quoted
+from audit_pipeline.metrics.steps import Steps
 from audit_pipeline.records import SMALL_CELL, LabelledPart
 
 EFFECT = 0.1  # KS distance or Cramér's V from which a difference is more than a curiosity
@@ -46,17 +48,10 @@ def labelled_part(found: Labelled, *, labelled: int) -> LabelledPart | None:
     if not compared:
         reason = "no column could be compared"
         return LabelledPart(0, None, None, None, False, labelled, rest, reason)
-    adjusted = adjust([one.p for one in compared])
+    adjusted = benjamini_hochberg([one.p for one in compared])
     worst, p = min(zip(compared, adjusted, strict=True), key=lambda pair: (pair[0].effect < EFFECT, pair[1]))
     differs = worst.effect >= EFFECT and p <= ALPHA
     return LabelledPart(len(compared), worst.column, worst.effect, p, differs, labelled, rest)
-
-
-def adjust(p: list[float]) -> list[float]:
-    """Return p-values adjusted by Benjamini and Hochberg (1995)."""
-    from scipy.stats import false_discovery_control
-
-    return [float(x) for x in false_discovery_control(p, method="bh")]
 
 
 def _column(found: Labelled, column: str) -> _Compared | None:
@@ -80,7 +75,7 @@ def _numbers(found: Labelled, column: str, kind: str) -> _Compared | None:
     one, two = np.sort(values[present & has]), np.sort(values[present & ~has])
     if min(one.size, two.size) < SMALL_CELL:
         return None
-    return _Compared(column, *ks(two, one))
+    return _Compared(column, *ks(Steps(two, one)))
 
 
 def _categories(found: Labelled, column: str) -> _Compared | None:

@@ -1,47 +1,84 @@
 """One column of the night beside the same column of the reference, read only as far as a method needs it."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.bins import Counts, bin_counts, quantile_edges
 from audit_pipeline.metrics.read import Floats, Table
+from audit_pipeline.metrics.steps import Steps
 
 RARE = 0.01  # share of the reference: rarer categories, unseen ones among them, are compared together
 NUMERIC = frozenset({"number", "integer", "date", "timestamp"})
 TYPES = NUMERIC | {"category", "boolean"}
 
 
-@dataclass(frozen=True)
-class Side:
-    """One column of one table."""
+class Side(ABC):
+    """One column of the night or of the reference, from wherever it comes."""
 
-    table: Table
-    column: str
-    kind: str  # canonical type
+    rows: int  # of the table
+    lacks: str | None  # why the column is not there, e.g. "has no column 'age'"; None: it is
 
-    @cached_property
+    @property
+    @abstractmethod
     def present(self) -> int:
-        """Rows in which the column is not missing; 0 when the table does not have it."""
-        return self.table.present(self.column) if self.column in self.table.types else 0
+        """Rows in which the column is not missing; 0 when it is not there."""
+
+    @property
+    @abstractmethod
+    def values(self) -> Floats:
+        """Sorted non-missing values of a numeric column."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> Mapping[str, int]:
+        """Rows per category, in the order of the categories."""
 
     @property
     def missing_share(self) -> float | None:
         """Missing rows over rows; None without rows or without the column."""
-        if not self.table.rows or self.column not in self.table.types:
-            return None
-        return (self.table.rows - self.present) / self.table.rows
+        return None if self.lacks or not self.rows else (self.rows - self.present) / self.rows
+
+
+class TableSide(Side):
+    """A column that is read from its table."""
+
+    def __init__(self, table: Table, column: str, kind: str) -> None:
+        """Name the column; nothing is read yet."""
+        self._table, self._column, self._kind = table, column, kind
+        self.rows = table.rows
+        known = column in table.types
+        self.lacks = None if known else f"has no column '{column}'" if table.types else "has no data"
+
+    @cached_property
+    def present(self) -> int:
+        """Rows in which the column is not missing; 0 when the table does not have it."""
+        if self.lacks:
+            return 0
+        try:
+            return int(self.values.size) if self._kind in NUMERIC else sum(self.counts.values())
+        except MetricError:  # its values cannot be read as what they are declared to be; they can be counted
+            return self._table.present(self._column)
 
     @cached_property
     def values(self) -> Floats:
         """Sorted non-missing values of a numeric column."""
-        return self.table.doubles(self.column, self.kind)
+        return self._sorted()
 
     @cached_property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Mapping[str, int]:
         """Rows per category, in the order of the categories."""
-        return self.table.counts(self.column)
+        return self._counted()
+
+    def _sorted(self) -> Floats:
+        return self._table.doubles(self._column, self._kind)
+
+    def _counted(self) -> dict[str, int]:
+        return self._table.counts(self._column)
 
 
 @dataclass(frozen=True)
@@ -69,8 +106,23 @@ class Pair:
         common = [value for value, count in self.reference.counts.items() if count >= least]
         return _with_rest(self.reference.counts, common), _with_rest(self.current.counts, common)
 
+    @cached_property
+    def steps(self) -> Steps:
+        """Both sides of a numeric column on one grid."""
+        return Steps(self.reference.values, self.current.values)
 
-def _with_rest(found: dict[str, int], common: list[str]) -> Counts:
+    @property
+    def categories(self) -> tuple[Counts, Counts]:
+        """Counts of (reference, current) of every category of either side.
+
+        A test must not choose its cells by the reference alone: what is common in it by luck is rarer in any night.
+        """
+        names = sorted(self.reference.counts.keys() | self.current.counts.keys())
+        reference, current = ([side.counts.get(name, 0) for name in names] for side in (self.reference, self.current))
+        return np.array(reference, dtype=np.int64), np.array(current, dtype=np.int64)
+
+
+def _with_rest(found: Mapping[str, int], common: list[str]) -> Counts:
     """Return the counts of `common`, then of everything else."""
     counts = [found.get(value, 0) for value in common]
     rest = sum(found.values()) - sum(counts)

@@ -77,13 +77,14 @@ class Table:
         Raises:
             MetricError: the values cannot be read as `kind`.
         """
-        value = as_double(column, kind)
+        value = quoted(column) if self.types[column] == "DOUBLE" and kind == "number" else as_double(column, kind)
         try:
-            found = self.con.execute(f"select {value} as v from {self.sql} where {value} is not null")
-            values: Floats = np.asarray(found.fetchnumpy()["v"], dtype=np.float64)
+            found = self.con.execute(f"select {value} as v from {self.sql}").fetchnumpy()["v"]
+            values: Floats = np.asarray(np.ma.compressed(found), dtype=np.float64)
         except duckdb.Error:  # its message would show a row's value
             raise MetricError(f"column '{column}' holds values that cannot be read as {kind}") from None
-        return np.sort(values)
+        values = np.sort(values)  # NaN comes last
+        return values[: values.size - int(np.isnan(values).sum())]
 
     def counts(self, column: str) -> dict[str, int]:
         """Return how often each non-missing value occurs, by its text, in the order of the text."""

@@ -9,14 +9,14 @@ from audit_pipeline.config.model import ModelConfig
 THRESHOLD = 0.1  # of the PSI where the policy sets none: the usual "watch"
 
 
-def too_many(rows: int, reference_rows: int, row_limit: int) -> str | None:
-    """Say which side is above the row limit, or nothing."""
+def why_exact(model: ModelConfig, rows: int, reference_rows: int, row_limit: int) -> str | None:
+    """Say why Evidently is not given the rows: the owner asks for it, or a side is above the limit; else nothing."""
+    shown = "the numbers shown are the exact ones over all rows, computed outside Evidently"
+    if model.evidently == "exact":
+        return f"as the model file says (`evidently: exact`), {shown}"
     for count, name in ((rows, "the night"), (reference_rows, "the reference")):
         if count > row_limit:
-            return (
-                f"{name} has {count:,} rows, more than the {row_limit:,} Evidently is given: "
-                "the numbers shown are the exact ones over all rows, computed outside Evidently"
-            )
+            return f"{name} has {count:,} rows, more than the {row_limit:,} Evidently is given: {shown}"
     return None
 
 

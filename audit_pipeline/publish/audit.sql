@@ -136,19 +136,21 @@ CREATE TABLE drift (
     night DATE,  -- night of data
     record VARCHAR,  -- record
     "column" VARCHAR,  -- column
-    method VARCHAR,  -- psi, ks, missing_share, new_category_share; evidently:<method> for Evidently's own
+    method VARCHAR,  -- psi, ks, missing_share, ... (docs/configuration.md, `policy.drift`); evidently:<method> for Evidently's own
     score DOUBLE,  -- value; NULL: not evaluated
     warn DOUBLE,  -- WARN from here
     threshold DOUBLE,  -- FAIL from here; NULL: shown, not judged
     p DOUBLE,  -- p-value, where the method has one
-    adjusted_p DOUBLE,  -- Benjamini-Hochberg over the columns of the model-night, per method
+    adjusted_p DOUBLE,  -- Benjamini-Hochberg over the columns of the model-night, of the test named in `test`; above the policy's alpha there is no alarm
     n BIGINT,  -- current values behind the number
     n_reference BIGINT,  -- reference values behind the number
     missing_share DOUBLE,  -- missing share of the night
     missing_share_reference DOUBLE,  -- missing share of the reference
-    drifted BOOLEAN,  -- whether the score reached `threshold`; NULL when not judged
+    drifted BOOLEAN,  -- whether the score reached `threshold` beyond chance; NULL when not judged
     engine VARCHAR,  -- exact (score of record) or evidently
-    reason VARCHAR  -- why there is no value
+    reason VARCHAR,  -- why there is no value
+    test VARCHAR,  -- test behind `adjusted_p`: ks, chi_square, two_shares, exchangeability (an upper bound)
+    outcome VARCHAR  -- what the policy says: PASS, WARN, FAIL, NOT_EVALUATED; NULL: shown, not judged
 );
 
 -- One row per slice and performance metric.
@@ -271,7 +273,7 @@ CREATE TABLE artifact (
     media_type VARCHAR  -- its media type
 );
 
--- One row per earlier night that a record used as reference (a window), with the result it found there.
+-- One row per earlier night that a record stands on (a window reference, a warning that stayed), with its result then.
 CREATE TABLE look_back (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data

@@ -1,6 +1,6 @@
 """One evidence record as rows of the published tables: pure projection, nothing is computed that the record lacks.
 
-The one exception is `adjusted_p`, which follows from the p-values of the same record.
+The one exception is `adjusted_p` of records before it was in them, which follows from their p-values.
 """
 
 from collections import defaultdict
@@ -91,22 +91,27 @@ def _drift(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
     if result["drift"] is None:
         return
     scores = result["drift"]["scores"]
-    adjusted = adjusted_p(scores)
+    before = adjusted_p(scores) if not any("adjusted_p" in score for score in scores) else {}
+    findings = {(f["name"], f["column"]): f["outcome"] for f in result["decision"]["findings"] if f["stage"] == "drift"}
     limits = {(x["name"], x["column"]): x for x in result["decision"]["limits"] if x["stage"] == "drift"}
     for number, score in enumerate(scores):
-        own = limits.get((score["method"], score["column"])) or limits.get((score["method"], None)) or {}
-        value, threshold = score["value"], own.get("fail")
-        judged = value is not None and threshold is not None
+        place = (score["method"], score["column"])
+        own = limits.get(place) or limits.get((score["method"], None)) or {}
+        value, warn, threshold = score["value"], own.get("warn"), own.get("fail")
+        judged = value is not None and (warn is not None or threshold is not None)
+        outcome = findings.get(place, "PASS" if judged else None)
+        reached = judged and threshold is not None and value >= threshold
         yield (
             "drift",
             key
             | score
             | {
                 "score": value,
-                "warn": own.get("warn"),
+                "warn": warn,
                 "threshold": threshold,
-                "adjusted_p": adjusted.get(number),
-                "drifted": value >= threshold if judged else None,
+                "adjusted_p": score.get("adjusted_p", before.get(number)),
+                "outcome": outcome,
+                "drifted": reached and outcome != "PASS" if judged and threshold is not None else None,
             },
         )
 

@@ -35,6 +35,8 @@ def test_the_small_project_has_no_fault(tmp_path: Path) -> None:
         ("role: row_id", "role: feature", "columns: no column has `role: row_id`: name the column that is unique"),
         ("ward: {type: category", "ward: {role: row_id, type: category", "columns: role row_id is given to id, ward"),
         ("psi: {warn: 0.1, fail", "psi: {warn: 0.3, fail", "policy.drift.psi: warn (0.3) must not be above fail"),
+        ("psi: {warn", "alpha: 0, psi: {warn", "policy.drift.alpha: Input should be greater than 0"),
+        ("psi: {warn", "persist: {nights: 5, of: 3}, psi: {warn", "policy.drift.persist: nights (5) must not be above"),
         ("warn: 0.1, fail", "warn: .nan, fail", "policy.drift.psi.warn: Input should be a finite number"),
         ("warn: 0.1, fail", "warn: high, fail", "policy.drift.psi.warn: Input should be a valid number"),
         ("warn_below: 0.7", "warn_below: 0.5", "policy.performance.metrics.auc: warn_below (0.5) must not be under"),

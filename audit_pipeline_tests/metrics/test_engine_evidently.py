@@ -226,6 +226,17 @@ def test_above_the_limit_the_exact_numbers_are_shown(report: Any, rows: int, ref
     assert "computed outside Evidently" in found.html.read_text()
 
 
+def test_an_owner_may_ask_for_the_exact_numbers_at_any_size(report: Any) -> None:
+    columns = {"age": RNG.normal(size=N), "score": RNG.random(N)}
+    found, drift, _ = report(model({"age": "number"}, evidently="exact"), columns, reference=columns)
+    assert (found.native, found.scores, found.metrics) == (False, (), ())
+    assert found.reason.startswith("as the model file says (`evidently: exact`)")
+    values = metric_values(found)
+    for s in drift.scores:
+        assert values[f"ExactDrift(column={s.column},method={s.method})"] == s.value
+    assert "adjusted p 1" in found.html.read_text()
+
+
 @pytest.mark.parametrize("row_limit", [20_000, 100])
 def test_the_page_is_whole_harmless_and_offline(report: Any, row_limit: int) -> None:
     found, _, _ = report(row_limit=row_limit)

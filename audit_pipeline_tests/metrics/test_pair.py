@@ -7,14 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from audit_pipeline.metrics.pair import Pair, Side
+from audit_pipeline.metrics.pair import Pair, TableSide
 from audit_pipeline.metrics.read import Table, connect
 
 
-def side(tmp_path: Path, name: str, values: Sequence[object], kind: str) -> Side:
+def side(tmp_path: Path, name: str, values: Sequence[object], kind: str) -> TableSide:
     file = tmp_path / f"{name}.parquet"
     pq.write_table(pa.table({"x": list(values)}), file)
-    return Side(Table(connect(threads=1, memory="256MB"), [file]), "x", kind)
+    return TableSide(Table(connect(threads=1, memory="256MB"), [file]), "x", kind)
 
 
 def pair(tmp_path: Path, reference: Sequence[object], current: Sequence[object], kind: str) -> Pair:

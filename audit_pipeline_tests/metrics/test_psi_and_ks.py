@@ -11,6 +11,7 @@ from audit_pipeline.metrics.bins import bin_counts, quantile_edges
 from audit_pipeline.metrics.ks import ks
 from audit_pipeline.metrics.psi import psi
 from audit_pipeline.metrics.read import Floats
+from audit_pipeline.metrics.steps import Steps
 
 COUNTS = st.lists(st.integers(0, 1000), min_size=4, max_size=4).filter(any)
 VALUES = st.lists(st.one_of(st.floats(allow_nan=False), st.integers(-3, 3).map(float)), min_size=1, max_size=60).map(
@@ -94,7 +95,7 @@ def test_one_outlier_moves_no_edge() -> None:
 
 @given(VALUES, VALUES)
 def test_ks_equals_scipy(reference: Floats, current: Floats) -> None:
-    distance, p = ks(reference, current)
+    distance, p = ks(Steps(reference, current))
     expected = ks_2samp(reference, current, method="asymp")
     assert distance == pytest.approx(expected.statistic, abs=1e-12)
     assert 0.0 <= distance <= 1.0
@@ -104,5 +105,5 @@ def test_ks_equals_scipy(reference: Floats, current: Floats) -> None:
 
 
 def test_ks_of_apart_samples_is_one_and_of_the_same_zero() -> None:
-    assert ks(np.array([1.0, 2.0]), np.array([3.0, 4.0, math.inf]))[0] == 1.0
-    assert ks(np.array([1.0, 2.0]), np.array([1.0, 2.0])) == (0.0, 1.0)
+    assert ks(Steps(np.array([1.0, 2.0]), np.array([3.0, 4.0, math.inf])))[0] == 1.0
+    assert ks(Steps(np.array([1.0, 2.0]), np.array([1.0, 2.0]))) == (0.0, 1.0)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,37 @@ def test_adjusted_p_by_hand() -> None:
     # p sorted 0.01, 0.02, 0.03, 0.5; times 4/rank: 0.04, 0.04, 0.04, 0.5; the minimum from the right changes nothing
     scores = [{"method": "ks", "p": p} for p in (0.03, 0.5, 0.01, 0.02)]
     assert adjusted_p(scores) == pytest.approx({0: 0.04, 1: 0.5, 2: 0.04, 3: 0.04})
+
+
+def drift_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for table, row in rows_of(record, digest="d", log_index=0) if table == "drift"]
+
+
+def one_record(root: Path, **options: Any) -> dict[str, Any]:
+    """The record of one night, as plain JSON."""
+    store = make_store(root)
+    commit(store, **options)
+    [entry] = store.log.entries()
+    return store.read_record(entry.model_id, entry.night, entry.digest)
+
+
+def test_adjusted_p_is_that_of_the_record_and_is_computed_for_records_that_lack_it(tmp_path: Path) -> None:
+    record = one_record(tmp_path, p=0.03)
+    record["result"]["drift"]["scores"][0]["adjusted_p"] = 0.6
+    assert [(row["adjusted_p"], row["test"]) for row in drift_rows(record)] == [(0.6, "ks"), (0.03, "ks")]
+    for score in record["result"]["drift"]["scores"]:
+        del score["adjusted_p"], score["test"]
+    assert [row["adjusted_p"] for row in drift_rows(record)] == [None, 0.03]
+
+
+def test_what_reaches_its_limit_by_chance_has_not_drifted(tmp_path: Path) -> None:
+    record = one_record(tmp_path, psi=0.9, verdict=Outcome.FAIL)
+    psi = drift_rows(record)[0]
+    assert (psi["drifted"], psi["outcome"]) == (True, "FAIL")
+    for finding in record["result"]["decision"]["findings"]:
+        finding["outcome"] = "PASS"
+    psi = drift_rows(record)[0]
+    assert (psi["score"] >= psi["threshold"], psi["drifted"], psi["outcome"]) == (True, False, "PASS")
 
 
 # --- views over a small fleet -------------------------------------------------------------------------------------

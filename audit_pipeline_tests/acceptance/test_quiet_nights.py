@@ -1,0 +1,53 @@
+"""Alarms mean something: quiet nights stay quiet at any size, and what was planted is found the same night."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audit_pipeline_tests.metrics.arrays import Column, alarms, drawn, drift_between, made_model, quiet_columns
+
+NIGHTS, COLUMNS, ALPHA = 500, 30, 0.05
+HAIR_TRIGGER = {  # every number that is not zero reaches its limit: chance alone decides
+    "psi": {"warn": 1e-12},
+    "missing_increase": {"warn": 1e-12},
+    "new_category_share": {"warn": 1e-12},
+}
+SIZES = [
+    pytest.param(200, marks=pytest.mark.acceptance),
+    pytest.param(2_000, marks=pytest.mark.acceptance),
+    pytest.param(20_000, marks=pytest.mark.soak),
+]
+
+
+def noisy_share(columns: Mapping[str, Column], n: int, policies: list[Mapping[str, Any]]) -> list[float]:
+    """Return the share of nights with any alarm, per policy; night and reference are drawn anew each time."""
+    configs = [made_model(columns, policy) for policy in policies]
+    found = np.zeros((NIGHTS, len(policies)))
+    for night in range(NIGHTS):
+        rng = np.random.default_rng([n, night])
+        current, reference = drawn(columns, rng, n), drawn(columns, rng, n)
+        drift = drift_between(configs[0], current, reference)
+        found[night] = [bool(alarms(config, drift)) for config in configs]
+    return [float(share) for share in found.mean(axis=0)]
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_quiet_night_raises_any_alarm_with_a_chance_of_at_most_alpha(n: int) -> None:
+    # three standard errors of a share of 0.05 among 500: 0.0292
+    bound = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / NIGHTS)
+    default, strictest = noisy_share(quiet_columns(COLUMNS), n, [{}, HAIR_TRIGGER])
+    assert default <= bound
+    assert strictest <= bound
+    assert default <= strictest
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shift_of_two_fifths_of_a_standard_deviation_in_one_of_fifty_columns_is_found(seed: int) -> None:
+    columns, rng = quiet_columns(50), np.random.default_rng(seed)
+    config = made_model(columns)
+    current, reference = drawn(columns, rng, 20_000), drawn(columns, rng, 20_000)
+    current["x00"] = current["x00"] + 0.4
+    assert alarms(config, drift_between(config, current, reference)) == {("x00", "psi")}
