@@ -88,7 +88,17 @@ def audit_model_night(
             if on_crash:
                 on_crash(trace_of(project, model.config, night, run, watch, gathered))
             raise
-        trace = trace_of(project, model.config, night, run, watch, gathered, result=result, committed=committed)
+        trace = trace_of(
+            project,
+            model.config,
+            night,
+            run,
+            watch,
+            gathered,
+            result=result,
+            committed=committed,
+            earlier=measured.earlier,
+        )
         return Audited(result, committed, trace, watch.seconds())
 
 

@@ -13,6 +13,7 @@ from audit_pipeline.records import (
     Column,
     ColumnSource,
     Dataset,
+    EarlierNight,
     FileRef,
     Outcome,
     RunContext,
@@ -37,9 +38,13 @@ def trace_of(
     *,
     result: AuditResult | None = None,
     committed: Committed | None = None,
+    earlier: tuple[EarlierNight, ...] = (),
 ) -> Trace:
-    """Return the trace of what ran so far; stages that never began stand in it without an outcome."""
-    nodes = _Nodes(project, model, night, gathered, result, committed)
+    """Return the trace of what ran so far; stages that never began stand in it without an outcome.
+
+    `earlier` are the nights the verdict looked back at.
+    """
+    nodes = _Nodes(project, model, night, gathered, result, committed, earlier)
     ran = {r.stage: r for r in watch.runs()}
     last = max((r.ended for r in ran.values()), default=watch.started)
     return Trace(
@@ -97,9 +102,10 @@ class _Nodes:
         gathered: Gathered,
         result: AuditResult | None,
         committed: Committed | None,
+        earlier: tuple[EarlierNight, ...],
     ) -> None:
         self._project, self._model, self._night, self._gathered = project, model, night, gathered
-        self._result, self._committed = result, committed
+        self._result, self._committed, self._earlier = result, committed, earlier
         self._store = f"audit://{project.config.name}"
         self._source_digests = dict(gathered.sources)
 
@@ -114,7 +120,7 @@ class _Nodes:
             Stage.DRIFT: [snapshot, *references],
             Stage.PERFORMANCE: [snapshot, labels, *references],
             Stage.EXPLANATION: [snapshot, self._artefact()],
-            Stage.AUDIT: [snapshot, *measured, self._policy()],
+            Stage.AUDIT: [snapshot, *measured, *self._looked_back(), self._policy()],
         }
         outputs: dict[Stage, list[Dataset | None]] = {
             Stage.SNAPSHOT: [snapshot],
@@ -209,6 +215,11 @@ class _Nodes:
         columns = tuple(Column(name, "number", "measure", "none") for name, _ in sources)
         name = f"{stage.value}/{self._model.model_id}"
         return Dataset(self._store, name, stage.value, self._committed.result_digest, columns=columns, sources=sources)
+
+    def _looked_back(self) -> list[Dataset]:
+        """The drift scores of earlier nights that the verdict looked at: did a warning stay?"""
+        name = f"{Stage.DRIFT.value}/{self._model.model_id}"
+        return [Dataset(self._store, name, Stage.DRIFT.value, night.result_digest) for night in self._earlier]
 
     def _aggregated(self, stage: Stage) -> Iterable[tuple[str, tuple[ColumnSource, ...]]]:
         """Yield each measure with the columns it aggregates."""

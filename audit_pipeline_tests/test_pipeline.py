@@ -115,6 +115,9 @@ def test_a_warning_that_stays_fails_and_names_the_nights_it_stayed_over(fresh: P
     assert not again.committed.new
     [found] = [f for f in again.result.decision.findings if f.conclusion == "persistent"]
     assert (found.name, found.column) == ("psi", "visits")
+    # in the lineage the verdict stands on the drift scores of those nights as well, by their digests
+    scores = [d.version for d in again.trace.stages[-1].inputs if d.kind == "drift"]
+    assert scores == [again.committed.result_digest, *(digest for _, digest in again.result.look_back)]
 
 
 def test_a_verdict_does_not_stand_on_an_earlier_record_that_was_changed(fresh: Project) -> None:
