@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.checks import expectations, quality, row_ids
+from audit_pipeline.decision.domain import domain, domain_limits
 from audit_pipeline.decision.drift import drift, drift_limits
 from audit_pipeline.decision.explanation import explanation, explanation_limits
 from audit_pipeline.decision.findings import not_evaluated
@@ -27,12 +28,13 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *expectations(model, measured.validation),
         *quality(model, measured.validation),
         *drift(model, measured.drift, measured.earlier),
+        *domain(model, measured.drift),
         *performance(model, measured.performance),
         *explanation(model, measured.explanation),
     )
     findings = (*findings, *_not_run(model, measured, findings))
     verdict = worst(finding.outcome for finding in findings if finding.counts)
-    limits = (*drift_limits(model), *performance_limits(model), *explanation_limits(model))
+    limits = (*drift_limits(model), *domain_limits(model), *performance_limits(model), *explanation_limits(model))
     return Decision(verdict, _conclusion(verdict, findings), findings, limits)
 
 
