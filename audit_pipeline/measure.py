@@ -11,6 +11,7 @@ from audit_pipeline.decision import Measured
 from audit_pipeline.errors import AuditError, ModelDigestError
 from audit_pipeline.gather import Gathered
 from audit_pipeline.records import (
+    DomainScore,
     Drift,
     Explanation,
     Fairness,
@@ -121,7 +122,24 @@ class _Night:
             kept=self._kept_reference(),
         )
         self._watch.outcome(Outcome.PASS)
-        return drift
+        return replace(drift, domain=self._domain())
+
+    def _domain(self) -> DomainScore:
+        """Ask whether a classifier can tell the night from the reference."""
+        from audit_pipeline import metrics
+
+        seed = self._project.config.seed
+        try:
+            return metrics.measure_domain(
+                self._current,
+                self._references,
+                self._model,
+                seed=seed,
+                threads=self._limits.threads,
+                memory=self._limits.memory,
+            )
+        except Exception as error:  # noqa: BLE001 (the edge: one number never takes the others down)
+            return DomainScore(None, None, None, 0, 0, 0, seed, sentence(error))
 
     def _kept_reference(self) -> Path | None:
         """Where the columns of a reference file are kept; a window is another reference every night."""

@@ -202,11 +202,26 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainScore:
+    """How well a classifier tells the night from the reference, on a seeded sample."""
+
+    value: float | None  # AUC on rows it was not trained on; 0.5: it cannot
+    lo: float | None  # 95 % interval
+    hi: float | None
+    n: int  # rows of the night in the sample
+    n_reference: int
+    features: int
+    seed: int
+    reason: str | None = None  # why there is no value
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """Everything measured about drift in one night."""
 
     scores: tuple[DriftScore, ...]
     distributions: tuple[Distribution, ...]
+    domain: DomainScore | None = None
 
 
 @dataclass(frozen=True, slots=True)

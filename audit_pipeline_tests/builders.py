@@ -22,6 +22,7 @@ from audit_pipeline.records import (
     ColumnProfile,
     ConfusionCell,
     Decision,
+    DomainScore,
     Drift,
     DriftScore,
     Explanation,
@@ -150,7 +151,8 @@ def _validation() -> Validation:
 def _drift(psi: float | None, p: float | None) -> Drift:
     why = None if psi is not None else "3 non-missing values tonight, at least 200 are needed"
     score = DriftScore("age", "psi", psi, None, 297, 5000, 0.01, 0.02, "exact", why, adjusted_p=p, test="ks")
-    return Drift((score, replace(score, method="ks", value=0.08, p=p, reason=None)), ())
+    domain = DomainScore(0.51, 0.49, 0.53, 300, 5000, 4, 7, "a reason, so that every column is filled")
+    return Drift((score, replace(score, method="ks", value=0.08, p=p, reason=None)), (), domain)
 
 
 def _performance(night: date, maturity: Maturity) -> Performance:

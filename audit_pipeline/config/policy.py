@@ -94,6 +94,11 @@ class DriftPolicy(Strict):
         default=Limit(), description="reference rows in categories the night lacks; shown, not judged"
     )
     prediction_psi: Limit = Field(default=Limit(warn=0.1, fail=0.25), description="PSI of score or prediction")
+    domain_auc: Limit = Field(
+        default=Limit(),
+        description="AUC of a classifier that tells the night from the reference by all features, 0.5 when it cannot; "
+        "over a sample; shown, not judged",
+    )
     bins: Annotated[int, Field(ge=2, le=100)] = Field(default=10, description="reference-quantile bins of the PSI")
     min_rows: Annotated[int, Field(ge=11)] = Field(
         default=200, description="below this many non-missing values on either side: NOT_EVALUATED"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.checks import expectations, quality, row_ids
+from audit_pipeline.decision.domain import domain, domain_limits
 from audit_pipeline.decision.drift import drift, drift_limits
 from audit_pipeline.decision.explanation import explanation, explanation_limits
 from audit_pipeline.decision.fairness import fairness, fairness_limits
@@ -28,6 +29,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *expectations(model, measured.validation),
         *quality(model, measured.validation),
         *drift(model, measured.drift, measured.earlier),
+        *domain(model, measured.drift),
         *performance(model, measured.performance),
         *fairness(model, measured),
         *explanation(model, measured.explanation),
@@ -36,6 +38,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
     verdict = worst(finding.outcome for finding in findings if finding.counts)
     limits = (
         *drift_limits(model),
+        *domain_limits(model),
         *performance_limits(model),
         *fairness_limits(model),
         *explanation_limits(model),

@@ -132,6 +132,7 @@ class _DriftSection:
     others: int  # columns measured and not plotted
     judged: bool  # whether any limit is drawn
     alpha: float | None
+    domain_judged: bool
     distributions: object
 
 
@@ -146,6 +147,7 @@ def _drift(result: AuditResult) -> _DriftSection:
         others=max(0, len(rows) - PLOTTED),
         judged=warn is not None or fail is not None,
         alpha=drift_alpha(result.decision),
+        domain_judged=any(limit.name == "domain_auc" for limit in result.decision.limits),
         distributions=[
             (row, moved_most(distribution.bins), len(distribution.bins))
             for row in rows

@@ -22,6 +22,7 @@ WORDS = {
     "new_category_share": "new categories",
     "vanished_category_share": "vanished categories",
     "chi_square": "chi-square test",
+    "domain_auc": "AUC of telling night from reference",
     "row_id_unique": "unique row ids",
     "auc": "AUC",
     "auprc": "AUPRC",

@@ -52,6 +52,7 @@ class Table:
         """
         self.con = con
         self.sql = _scan(files)
+        self.numbered = _scan(files, ", file_row_number = true")  # with a row's place in its file
         self.types: dict[str, str] = {}  # column -> DuckDB type
         self.rows = 0
         if files:
@@ -95,7 +96,7 @@ class Table:
         return {str(value): int(count) for value, count in rows}
 
 
-def _scan(files: Sequence[Path]) -> str:
+def _scan(files: Sequence[Path], more: str = "") -> str:
     """Return the table function that reads `files`; folders named like `night=...` add no column."""
     names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+    return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false{more})"

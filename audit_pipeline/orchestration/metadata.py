@@ -119,6 +119,7 @@ def _drift(result: AuditResult) -> Metadata:
     return {
         **({"rows": result.snapshot.rows} if result.snapshot else {}),
         **top,
+        **({"domain_auc": result.drift.domain.value} if result.drift.domain and result.drift.domain.value else {}),
         "psi": dg.MetadataValue.md(bars("PSI by column", largest)),
         "scores": _table(
             [(s.column, s.method, s.value, s.n, s.n_reference, s.reason or "") for s in exact],

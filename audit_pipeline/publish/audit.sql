@@ -153,6 +153,21 @@ CREATE TABLE drift (
     outcome VARCHAR  -- what the policy says: PASS, WARN, FAIL, NOT_EVALUATED; NULL: shown, not judged
 );
 
+-- One row per record with drift: can a classifier tell the night from the reference? Over a sample; 0.5: it cannot.
+CREATE TABLE domain_classifier (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    auc DOUBLE,  -- area under the ROC curve on rows the classifier was not trained on; NULL: not evaluated
+    lo DOUBLE,  -- lower end of the 95 % interval
+    hi DOUBLE,  -- upper end of the 95 % interval
+    n BIGINT,  -- rows of the night in the sample
+    n_reference BIGINT,  -- rows of the reference in the sample
+    features INTEGER,  -- features it was given
+    seed BIGINT,  -- of sample, folds and trees
+    reason VARCHAR  -- why there is no value
+);
+
 -- One row per slice and performance metric.
 CREATE TABLE performance (
     model_id VARCHAR,  -- model

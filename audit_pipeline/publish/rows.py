@@ -30,6 +30,7 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
         yield "look_back", key | {"earlier_night": earlier, "result_digest": found}
     yield from _checks(key, result["validation"])
     yield from _drift(key, result)
+    yield from _domain(key, result["drift"])
     yield from _performance(key, result["performance"])
     yield from _importance(key, result["explanation"])
     yield from _fairness(key, result)
@@ -114,6 +115,12 @@ def _drift(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
                 "drifted": reached and outcome != "PASS" if judged and threshold is not None else None,
             },
         )
+
+
+def _domain(key: Row, drift: Row | None) -> Iterator[tuple[str, Row]]:
+    found = drift.get("domain") if drift else None
+    if found:
+        yield "domain_classifier", key | found | {"auc": found["value"]}
 
 
 def adjusted_p(scores: list[Row]) -> dict[int, float]:

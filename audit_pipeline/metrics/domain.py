@@ -1,0 +1,128 @@
+"""Can a classifier tell the night from the reference? One number for a move of all features together.
+
+Columns that each stay where they were can still move against each other. A small boosted-trees classifier is trained
+to tell night from reference; its AUC on rows it was not trained on is 0.5 when it cannot. The number is an estimate
+over a bounded, seeded sample (n, seed and features stand beside it), never a score of record. Below 0.5 it means that
+rows of one side have twins on the other, such as persons who recur.
+
+Sources: Lopez-Paz and Oquab (2017), *Revisiting Classifier Two-Sample Tests*; DeLong's interval within each fold, and
+the mean of the folds, which share no test row.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audit_pipeline.config.model import ModelConfig
+from audit_pipeline.metrics.auc import delong
+from audit_pipeline.metrics.interval import around
+from audit_pipeline.metrics.pair import NUMERIC
+from audit_pipeline.metrics.read import Floats, Table, as_double, connect, quoted
+from audit_pipeline.records import DomainScore
+
+ROWS = 5_000  # of each side at most
+FOLDS = 5
+LEVELS = 200  # categories told apart; rarer ones share one
+TREES: dict[str, Any] = {"max_iter": 50, "max_leaf_nodes": 15, "early_stopping": False}
+
+
+def measure_domain(
+    current: Path, reference: Sequence[Path], model: ModelConfig, *, seed: int, threads: int, memory: str
+) -> DomainScore:
+    """Return the AUC of a classifier that tells the night from the reference by the model's features.
+
+    Args:
+        current: the night's canonical Parquet file.
+        reference: canonical Parquet files, together the reference.
+        model: says the features, and with `policy.drift.min_rows` the least number of rows.
+        seed: of the sample, the folds and the trees.
+        threads: of DuckDB; the number does not depend on it.
+        memory: of DuckDB, as in "1GB".
+
+    Raises:
+        MetricError: a file cannot be read.
+        duckdb.Error: a column cannot be read as its type.
+    """
+    with connect(threads=threads, memory=memory) as con:
+        sides = [[Table(con, [file]) for file in files] for files in ([current], reference)]
+        n, m = (min(ROWS, sum(table.rows for table in tables)) for tables in sides)
+        shared = [name for name in model.features if all(name in t.types for tables in sides for t in tables)]
+        least = model.policy.drift.min_rows
+        if min(n, m) < least or not shared:
+            why = "night and reference share no feature" if not shared else f"fewer than the {least:,} rows asked for"
+            return DomainScore(None, None, None, n, m, len(shared), seed, why)
+        rng = np.random.default_rng(seed)
+        drawn = [_draw(tables, shared, model, rng) for tables in sides]
+    columns = [_encoded([side[name] for side in drawn], model.columns[name].type) for name in shared]
+    named = [model.columns[name].type not in NUMERIC for name in shared]
+    night = np.repeat([1.0, 0.0], [n, m])
+    value, error = _cross_fitted(np.column_stack(columns), night, named, rng, seed=seed)
+    return DomainScore(value, *around(value, error, low=0.0, high=1.0), n, m, len(shared), seed)
+
+
+def _draw(
+    tables: Sequence[Table], names: Sequence[str], model: ModelConfig, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return up to ROWS rows of the files, by their place: a frozen file is in order of its row ids."""
+    total = sum(table.rows for table in tables)
+    places = np.sort(rng.choice(total, min(ROWS, total), replace=False))
+    kinds = [model.columns[name].type for name in names]
+    wanted = ", ".join(
+        f"{as_double(name, kind) if kind in NUMERIC else f'cast({quoted(name)} as varchar)'} as {quoted(name)}"
+        for name, kind in zip(names, kinds, strict=True)
+    )
+    parts, start = [], 0
+    for table in tables:
+        here = places[(places >= start) & (places < start + table.rows)] - start
+        start += table.rows
+        chosen = f"{table.numbered} where file_row_number in (select unnest($places)) order by file_row_number"
+        parts.append(table.con.execute(f"select {wanted} from {chosen}", {"places": here.tolist()}).fetchnumpy())
+    return {
+        name: np.concatenate([_plain(part[name], kind) for part in parts])
+        for name, kind in zip(names, kinds, strict=True)
+    }
+
+
+def _plain(found: Any, kind: str) -> Any:
+    """A fetched column as numbers with NaN, or as texts, of which the empty one is missing."""
+    if kind in NUMERIC:
+        return np.ma.filled(np.ma.asarray(found, dtype=np.float64), np.nan)
+    return np.where(np.ma.getmaskarray(found), "", np.ma.getdata(found).astype(str))
+
+
+def _encoded(sides: Sequence[Any], kind: str) -> Floats:
+    """Return one column of both sides as the trees take it: numbers, or codes of categories; missing is NaN."""
+    both = np.concatenate(sides)
+    if kind in NUMERIC:
+        finite = both[np.isfinite(both)]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+        ends = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)  # where infinities stand
+        return np.asarray(np.clip(both, *ends), dtype=np.float64)
+    _, codes, counts = np.unique(both, return_inverse=True, return_counts=True)
+    rank = np.empty(counts.size)
+    rank[np.argsort(-counts, kind="stable")] = np.arange(counts.size)
+    return np.where(both == "", np.nan, np.minimum(rank[codes], LEVELS))
+
+
+def _cross_fitted(
+    rows: Floats, night: Floats, named: Sequence[bool], rng: np.random.Generator, *, seed: int
+) -> tuple[float, float]:
+    """Return (AUC, standard error): the mean over folds, each judged by a classifier that never saw it."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own dependency
+
+    folds = np.empty(night.size, dtype=np.int64)
+    for side in (1.0, 0.0):  # each fold has its share of both
+        place = np.flatnonzero(night == side)
+        folds[rng.permutation(place)] = np.arange(place.size) % FOLDS
+    found = []
+    with threadpool_limits(limits=1):  # so few rows: a second thread waits longer than it works
+        for fold in range(FOLDS):
+            there, here = folds != fold, folds == fold
+            trees = HistGradientBoostingClassifier(categorical_features=list(named), random_state=seed, **TREES)
+            trees.fit(rows[there], night[there])
+            found.append(delong(trees.predict_proba(rows[here])[:, 1], night[here]))
+    return float(np.mean([auc for auc, _ in found])), math.sqrt(sum(error**2 for _, error in found)) / FOLDS
