@@ -22,7 +22,10 @@ def estimate(measured: Performance) -> Iterator[Finding]:
 
 
 def labelled_part(part: LabelledPart | None) -> Iterator[Finding]:
-    """Say whether the rows with a label are like the rest; a warning when they are not."""
+    """Say whether the rows with a label are like the rest; a warning when they are not, a word when nobody can tell."""
+    if part is not None and part.reason is not None:
+        text = f"Whether the rows with a label are like the rest was not tested: {part.reason}."
+        yield not_evaluated(Stage.PERFORMANCE, "labelled_part", text, n=part.n, counts=False, conclusion="not tested")
     if part is None or part.column is None or part.effect is None or part.p is None:
         return
     measure = f"{part.column} differs most, by {number(part.effect)} (adjusted p {part.p:.2g})"

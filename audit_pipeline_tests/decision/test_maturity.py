@@ -60,5 +60,11 @@ def test_a_labelled_part_like_the_rest_is_said_and_decides_nothing() -> None:
     decision = decide(model(**AUC), night(performance=some))
     found = finding(decision.findings, "labelled_part")
     assert (found.outcome, found.counts) == (PASS, False)
-    untested = replace(some, labelled_part=LabelledPart(0, None, None, None, False, 20, 680, "only 20 rows"))
-    assert not any(f.name == "labelled_part" for f in decide(model(**AUC), night(performance=untested)).findings)
+
+
+def test_a_labelled_part_too_small_to_compare_is_no_pass() -> None:
+    untested = LabelledPart(0, None, None, None, False, 20, 680, "only 20 rows have a label, fewer than the 100")
+    some = replace(performance(metric("auc", 0.8)), maturity=Maturity.PROVISIONAL, labelled_part=untested)
+    found = finding(decide(model(**AUC), night(performance=some)).findings, "labelled_part")
+    assert (found.outcome, found.counts, found.conclusion) == (NONE, False, "not tested")
+    assert "only 20 rows have a label" in found.reason
