@@ -196,7 +196,8 @@ def _fairness() -> Fairness:
     )
     small = GroupMetric("east", "selection_rate", None, None, None, 20, None, None, conclusion="insufficient")
     whole = GroupMetric(None, "impact_ratio", 0.5, 0.4, 0.7, 290, 0.9)
-    groups = (best, other, replace(small, reason="20 rows stand behind it, 30 are needed"), whole)
+    proxy = replace(whole, metric="proxy_auc", value=0.6, lo=0.55, hi=0.65, reference=None)
+    groups = (best, other, replace(small, reason="20 rows stand behind it, 30 are needed"), whole, proxy)
     unmeasured = Grouping("slice", "zip", (), None, 0, "zip has more than 100 values")
     return Fairness((Grouping("protected", "region", groups, "north", 2), unmeasured), 1, 30, 120, 0, 7)
 
@@ -206,7 +207,11 @@ def _decision(verdict: Outcome, psi: float | None) -> Decision:
     found = Finding(Stage.DRIFT, "psi", "age", Severity.WARNING, verdict, True, psi, 0.1, 297, reason, "moved")
     shown = replace(found, name="ks", severity=Severity.INFO, outcome=Outcome.FAIL, counts=False, conclusion=None)
     unfair = replace(shown, stage=Stage.PERFORMANCE, name="impact_ratio", column="region", conclusion="not met")
-    limits = (AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),)
+    limits = (
+        AppliedLimit(Stage.DRIFT, "psi", None, 0.1, 0.25, True),
+        AppliedLimit(Stage.PERFORMANCE, "impact_ratio", None, None, 0.8, False),
+        AppliedLimit(Stage.PERFORMANCE, "proxy_auc", None, 0.8, None, True),
+    )
     return Decision(verdict, f"{verdict}, 1 finding in drift", (found, shown, unfair), limits)
 
 

@@ -164,18 +164,23 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
         yield "importance", key | importance | same
 
 
+MET = {"outcome": "PASS", "conclusion": "met"}
 HIDDEN = "groups of fewer than 11 rows are neither named nor measured"
 
 
 def _fairness(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
     """Rows of the groups; records from before there were any lack the part."""
-    found = {(f["name"], f["column"]): f for f in result["decision"]["findings"] if f["stage"] == "performance"}
+    decision = result["decision"]
+    found = {(f["name"], f["column"]): f for f in decision["findings"] if f["stage"] == "performance"}
+    limited = {limit["name"] for limit in decision["limits"] if limit["stage"] == "performance"}
     for grouping in (result.get("fairness") or {}).get("groupings", ()):
         about = key | {name: grouping[name] for name in ("kind", "attribute", "compared_with")}
         for metric in grouping["metrics"]:
-            whole = metric["group"] is None and grouping["kind"] == "protected"
-            finding = found.get((metric["metric"], grouping["attribute"]), {}) if whole else {}
-            said = {name: finding[name] for name in ("outcome", "conclusion") if name in finding}
+            said: Row = {}
+            if metric["group"] is None and grouping["kind"] == "protected" and metric["metric"] in limited:
+                # A limit without a finding was met: a record holds findings on what is not PASS.
+                finding = found.get((metric["metric"], grouping["attribute"]), MET)
+                said = {name: finding[name] for name in MET}
             yield "fairness", about | metric | said
         if grouping["hidden"] or grouping["reason"]:
             hidden = {"value": grouping["hidden"], "reason": HIDDEN} if grouping["hidden"] else {}

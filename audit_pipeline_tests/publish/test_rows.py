@@ -195,6 +195,7 @@ def test_groups_are_rows_and_the_table_of_local_law_144_is_a_view(fleet: Store) 
                 where model_id = 'churn' and night = ?)"""
     rows = query(fleet.layout, sql, [LAST]).rows
     assert ("protected", "region", None, "impact_ratio", 0.5, 290, "FAIL", "not met") in rows  # the finding's outcome
+    assert ("protected", "region", None, "proxy_auc", 0.6, 290, "PASS", "met") in rows  # limited, and no finding
     assert ("protected", "region", None, "hidden_groups", 2.0, None, None, None) in rows
     assert ("protected", "region", "east", "selection_rate", None, 20, None, "insufficient") in rows
     assert ("slice", "zip", None, "hidden_groups", None, None, None, None) in rows
