@@ -204,7 +204,7 @@ EVENTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=12), st.data())
 def test_the_tables_follow_from_the_set_of_events(
     tmp_path_factory: pytest.TempPathFactory, events: list[dict[str, Any]], data: st.DataObject
