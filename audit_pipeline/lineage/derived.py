@@ -61,6 +61,7 @@ def derive_graph(connection: "DuckDBPyConnection") -> None:
     _run_edges(connection)
     connection.execute("delete from lineage.node")
     connection.execute("insert into lineage.node " + statement("node.sql"))
+    connection.execute("drop table lineage_job")
 
 
 def _runs_that_name(connection: "DuckDBPyConnection", nodes: set[str]) -> set[str]:

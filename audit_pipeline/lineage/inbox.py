@@ -80,8 +80,16 @@ def _files(inbox: Path) -> Iterator[tuple[str, Path]]:
     """Yield the files that are to be read, with the names they have in the tables, sorted."""
     for path in sorted(inbox.rglob("*")):
         names = path.relative_to(inbox).parts
-        if path.is_file() and not any(name.startswith((".", "_")) or name.endswith(TEMPORARY) for name in names):
+        if not any(name.startswith((".", "_")) or name.endswith(TEMPORARY) for name in names) and _is_file(path):
             yield FOLDER + readable(path.relative_to(inbox)), path
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, as far as one may know: what may not even be looked at is named when it is opened."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _mark(status: os.stat_result) -> str:

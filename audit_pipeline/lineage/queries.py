@@ -77,7 +77,7 @@ def downstream(connection: "DuckDBPyConnection", node: str, *, as_of: date | Non
 
 
 def resolve(connection: "DuckDBPyConnection", text: str) -> str:
-    """Return the node meant by `text`: its full name, its alias, a model's name, or a unique end of its name.
+    """Return the node meant by `text`: its full name, its alias, a model's name, or a unique end of one of its names.
 
     A model's name stands for its audit, the job that gives the verdict.
 
@@ -90,7 +90,7 @@ def resolve(connection: "DuckDBPyConnection", text: str) -> str:
         [node for node, _, model, kind, stage in rows if (model, kind, stage) == (text, "job", AUDIT)],
         [node for node, *_ in rows if node.endswith(tuple(mark + text for mark in "/:."))] if text else [],
     )
-    found = next((nodes for nodes in tries if nodes), [])
+    found = next((nodes for nodes in tries if nodes), []) or _by_other_name(connection, text)
     if len(found) == 1:
         return str(found[0])
     aliases = sorted(alias for node, alias, *_ in rows if node in found or not found)
@@ -99,6 +99,16 @@ def resolve(connection: "DuckDBPyConnection", text: str) -> str:
         raise LineageError(f"'{text}' may be any of {len(found)} nodes: {some}. Give more of its name.")
     hint = did_you_mean(text, [*(model for _, _, model, *_ in rows if model), *aliases])
     raise LineageError(f"No node of the lineage graph is called '{text}'.{hint} There are: {some or 'none yet'}.")
+
+
+def _by_other_name(connection: "DuckDBPyConnection", text: str) -> list[str]:
+    """Return the datasets to which a producer gave a name that is `text` or ends so."""
+    rows = connection.execute(
+        "select distinct min(node) from lineage.symlink "
+        "where $1 <> '' and (other = $1 or ends_with(other, '/' || $1) or ends_with(other, ':' || $1)) group by other",
+        [text],
+    ).fetchall()
+    return [node for (node,) in rows]
 
 
 def instant(as_of: date | None) -> datetime | None:
@@ -132,18 +142,21 @@ def _walk(connection: "DuckDBPyConnection", direction: str, text: str, as_of: da
     """Ask the macro for the nodes, then for the links among them."""
     root, at = resolve(connection, text), instant(as_of)
     rows = connection.execute(
-        f"""with latest as (
+        f"""with walked as materialized (from lineage.{direction}($root, as_of := $at::timestamp, depth := $depth)),
+            latest as (
                 select node, night, state, outcome from lineage.run
-                where $at is null or effective <= $at
+                where node in (select node from walked) and ($at is null or effective <= $at)
                 qualify row_number() over (partition by node order by effective desc, started desc, run_id desc) = 1)
             select n.node, n.alias, n.type, n.kind, n.model_id, w.depth, l.night, l.state, l.outcome
-            from lineage.{direction}($root, as_of := $at::timestamp, depth := $depth) w
-            join lineage.node n using (node) left join latest l using (node)
+            from walked w join lineage.node n using (node) left join latest l using (node)
             order by w.depth, n.alias, n.node""",
         {"root": root, "at": at, "depth": depth},
     ).fetchall()
     nodes = tuple(Node(*row) for row in rows)
-    names = {node.node for node in nodes}
-    links = connection.execute("select src, dst from lineage.edges_at(as_of := $at::timestamp)", {"at": at}).fetchall()
-    edges = tuple(sorted((src, dst) for src, dst in links if src in names and dst in names))
+    links = connection.execute(
+        "select src, dst from lineage.edges_at(as_of := $at::timestamp) "
+        "where src in (select unnest($names)) and dst in (select unnest($names))",
+        {"at": at, "names": [node.node for node in nodes]},
+    ).fetchall()
+    edges = tuple(sorted((str(src), str(dst)) for src, dst in links))
     return Graph(root, direction, at, nodes, edges)

@@ -49,7 +49,7 @@ comment on column lineage.run_io.row_count is 'Rows read or written; NULL when u
 comment on column lineage.run_io.location is 'Node of the name under which these very bytes lay, such as the file of one night: the first symlink it was given, else its name';
 
 create table lineage.symlink (other varchar, node varchar);
-comment on table lineage.symlink is 'Other names that producers gave to a dataset (facet symlinks). What is told of the other name is told of the node: one hop; of several nodes the first in the order of text.';
+comment on table lineage.symlink is 'Other names that producers gave to a dataset (facet symlinks). What is told of the other name is told of the node: one hop. Of several nodes, and of a name that was itself given others, the first in the order of text holds.';
 comment on column lineage.symlink.other is 'Node of the other name: dataset:<namespace>:<name>';
 comment on column lineage.symlink.node is 'Node of the dataset it was given to';
 

@@ -183,7 +183,7 @@ def _find(
     """
     paths = [Path(str((root / text).absolute())) for root in (*roots, Path())]
     names = [text, *(f"dataset:file:{path}" for path in (*paths, *(path.resolve() for path in paths)))]
-    condition, values = "list_contains($1, {0})", names
+    condition, values = "{0} in (select unnest($1))", names
     if not whole:
         condition, values = "list_bool_or(list_transform($1, lambda e: ends_with({0}, e)))", ["/" + text, ":" + text]
     where = f"starts_with({column}, 'dataset:') and {condition.format(column)}"
@@ -235,14 +235,13 @@ def _any(connection: "DuckDBPyConnection", condition: str, value: str) -> bool:
 
 
 def _resolved(connection: "DuckDBPyConnection", file: str) -> str:
-    """Return the dataset that is known by this other name.
+    """Return the dataset that people call so.
 
     Raises:
-        LineageError: there is none, or it is a job.
+        LineageError: there is none, there are several, or it is a job.
     """
-    [(node,)] = connection.execute("select min(node) from lineage.symlink where other = $1", [file]).fetchall()
-    if node is None:
-        node = resolve(connection, file)
+    node = resolve(connection, file)
+    if node.startswith("job:"):
         text = f"'{file}' is the job '{node}', which is no file; `lineage downstream` tells what a job fed."
         raise LineageError(text)
-    return str(node)
+    return node

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_pipeline.lineage import store
+from audit_pipeline.lineage.queries import resolve
 from audit_pipeline_tests.lineage.conftest import tables, write
 from audit_pipeline_tests.lineage.foreign import dataset, event, pair, run
 
@@ -53,6 +54,7 @@ def test_a_file_that_another_producer_wrote_joins_our_dataset_in_any_order(
     assert ask(connection, "select run_id, job, matched from lineage.runs_behind($1)", run(2)) == [
         (run(1), "job:n:airflow", "location")
     ]
+    assert {resolve(connection, name) for name in (concrete, NIGHT_1, "2026-07-01.parquet")} == {node}
 
 
 def test_a_name_given_to_two_datasets_and_names_given_in_a_circle_settle_on_the_first(
@@ -204,7 +206,7 @@ EVENTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=12), st.data())
 def test_the_tables_follow_from_the_set_of_events(
     tmp_path_factory: pytest.TempPathFactory, events: list[dict[str, Any]], data: st.DataObject
