@@ -13,10 +13,11 @@ from pathlib import Path
 from audit_pipeline.config.fairness import MISSING
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import MetricError
-from audit_pipeline.metrics.cells import Cell, Cells, count, crowded, night_sql, reference_sql
+from audit_pipeline.metrics.cells import Cell, Cells, count, crowded, night_sql
 from audit_pipeline.metrics.compared import Groups, group_metrics
 from audit_pipeline.metrics.group_metrics import GROUP_BINARY, GROUP_REGRESSION
 from audit_pipeline.metrics.groups import MOST, Attribute, Key, Naming, attributes
+from audit_pipeline.metrics.labelled import reference_sql
 from audit_pipeline.metrics.proxy import METRIC, Drawn, draw, proxy
 from audit_pipeline.metrics.read import Table, connect
 from audit_pipeline.records import SMALL_CELL, Grouping, GroupMetric

@@ -66,7 +66,7 @@ def joined(current: Table, labels: Table, model: ModelConfig, *, unlabelled: boo
         for column in columns:
             if column not in table.types:
                 raise MetricError(f"the file of the {what} has no column '{column}'")
-    name, value = quoted(key), number_sql(quoted(LABEL))
+    name, value = quoted(key), _number(quoted(LABEL))
     cast = "" if current.types[key] == labels.types[key] else "::varchar"
     once = (
         f"select {name}{cast} as k, case when min({value}) = max({value}) then min({value}) end as v "
@@ -81,11 +81,16 @@ def reference_rows(reference: Table, model: ModelConfig) -> Rows | None:
     """Return the reference's labelled rows, or None when it has no labels."""
     if LABEL not in reference.types:
         return None
-    sql = f"select *, {number_sql(quoted(LABEL))} as {FOUND} from {reference.sql}"
-    return Labelled(reference, sql, model).rows()
+    return Labelled(reference, reference_sql(reference), model).rows()
 
 
-def number_sql(value: str) -> str:
+def reference_sql(reference: Table) -> str:
+    """SELECT of the reference's rows with FOUND, NULL throughout when it has no labels."""
+    label = _number(quoted(LABEL)) if LABEL in reference.types else "null::double"
+    return f"select *, {label} as {FOUND} from {reference.sql}"
+
+
+def _number(value: str) -> str:
     """SQL of a value as a double: booleans as 0 and 1, missing NULL, what is no number infinite (so refused)."""
     number = f"coalesce(try_cast({value} as double), try_cast(try_cast({value} as boolean) as double), 'inf'::double)"
     return f"case when {value} is not null and not isnan({number}) then {number} end"
@@ -95,7 +100,7 @@ def _column(table: Table, column: str | None) -> str:
     """SQL of a column as a double; NULL when there is none."""
     if column is None or column not in table.types:
         return "null::double"
-    return number_sql(quoted(column))
+    return _number(quoted(column))
 
 
 def output_sql(table: Table, model: ModelConfig) -> tuple[str, str]:
