@@ -1,6 +1,6 @@
 """Which groups of people, and which slices of the rows, are looked at on their own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import Annotated, Any, Literal
 
@@ -65,31 +65,32 @@ class Fairness(Strict):
         """The slices, each as a tuple of columns."""
         return tuple((each,) if isinstance(each, str) else each for each in self.slices)
 
-    def band_names(self, column: str) -> tuple[str, ...]:
-        """Return what the bands of `column` are called without `names`, from the lowest; none without edges."""
-        edges = [f"{edge:.15g}" for edge in self.bands.get(column, ())]
-        inner = [f"{low} to under {high}" for low, high in pairwise(edges)]
-        return (f"under {edges[0]}", *inner, f"{edges[-1]} and over") if edges else ()
+
+def band_names(edges: Sequence[float]) -> tuple[str, ...]:
+    """Return what the bands between `edges` are called without `names`, from the lowest; at least one edge."""
+    told = [f"{edge:.15g}" for edge in edges]
+    inner = [f"{low} to under {high}" for low, high in pairwise(told)]
+    return f"under {told[0]}", *inner, f"{told[-1]} and over"
 
 
 def broken_fairness(raw: Any, columns: dict[str, Any], task: Any, policy: dict[str, Any]) -> Iterator[Broken]:
     """Hold the groups against columns, task and policy."""
     given = mapping(raw)
-    if given and task == "multiclass":
-        yield ("fairness",), "is measured for binary and regression models only: remove it from a multiclass model"
     for place, name in _named(given):
         yield from ((place, text) for text in _unusable(name, given, columns))
     for name, edges in mapping(given.get("bands")).items():
         yield from ((("fairness", "bands", name), text) for text in _band_faults(name, edges, given, columns))
     for name, called in mapping(given.get("names")).items():
-        if len(set(mapping(called).values())) < len(mapping(called)):
-            yield ("fairness", "names", name), "gives two groups the same name"
+        edges = _numbers(mapping(given.get("bands")).get(name))
+        yield from ((("fairness", "names", name), text) for text in _name_faults(mapping(called), edges))
     protected = _texts(given.get("protected"))
     for each in _lists(given.get("intersections")):
         for name in [name for name in each if name not in protected]:
             yield ("fairness", "intersections"), f"'{name}' is not in `protected`.{did_you_mean(name, protected)}"
         if len(set(each)) < 2 or len(set(each)) < len(each):
             yield ("fairness", "intersections"), "each needs two different columns of `protected` or more"
+    if given and isinstance(task, str) and task not in FAIR:
+        yield ("fairness",), f"is measured of a {' or '.join(FAIR)} model only"
     if given.get("favourable") is not None and task == "regression":
         yield ("fairness", "favourable"), "belongs to a binary model: a regression model decides nothing"
     limits = mapping(policy.get("fairness"))
@@ -130,9 +131,19 @@ def _band_faults(name: str, edges: Any, given: dict[str, Any], columns: dict[str
         yield "is neither in `protected` nor in `slices`"
     elif kind not in BANDED:
         yield f"is of type {kind}: only a number or an integer is cut into bands"
-    numbers = [edge for edge in edges if isinstance(edge, int | float)] if isinstance(edges, list | tuple) else []
+    numbers = _numbers(edges)
     if not numbers or any(low >= high for low, high in pairwise(numbers)):
         yield "must be a list of edges, each above the one before"
+
+
+def _name_faults(called: dict[str, Any], edges: list[float]) -> Iterator[str]:
+    """What is wrong with the names of one column's groups."""
+    if len({str(name) for name in called.values()}) < len(called):
+        yield "gives two groups the same name"
+    bands = (*band_names(edges), MISSING) if edges else ()
+    for key in called:
+        if bands and key not in bands:
+            yield f"'{key}' is no band of this column. There are: {', '.join(bands)}"
 
 
 def _judged(policy: dict[str, Any], protected: list[str], task: Any) -> Iterator[Broken]:
@@ -155,6 +166,11 @@ def _is_limited(floor: Any) -> bool:
 def _texts(value: Any) -> list[str]:
     """The texts of a raw list."""
     return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
+
+
+def _numbers(value: Any) -> list[float]:
+    """The numbers of a raw list."""
+    return [each for each in value if isinstance(each, int | float)] if isinstance(value, list | tuple) else []
 
 
 def _lists(value: Any) -> list[list[str]]:

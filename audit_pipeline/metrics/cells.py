@@ -14,8 +14,8 @@ import duckdb
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.groups import MOST, Attribute, Key, Naming
-from audit_pipeline.metrics.labelled import FOUND, LABEL, joined, number_sql, output_sql
-from audit_pipeline.metrics.read import Table, quoted
+from audit_pipeline.metrics.labelled import FOUND, joined, output_sql
+from audit_pipeline.metrics.read import Table
 
 BITS = 90  # of a scaled error: with 2**36 rows the sum still fits into 127
 COUNTS = {  # d: decision 0, 1, or 2 when it is neither; y: label likewise, NULL when there is none; e: error
@@ -59,12 +59,6 @@ def night_sql(night: Table, labels: Table | None, model: ModelConfig) -> str:
     if labels is None:
         return f"select *, null::double as {FOUND} from {night.sql}"
     return joined(night, labels, model).sql
-
-
-def reference_sql(reference: Table) -> str:
-    """SQL of the reference's rows with FOUND."""
-    label = number_sql(quoted(LABEL)) if LABEL in reference.types else "null::double"
-    return f"select *, {label} as {FOUND} from {reference.sql}"
 
 
 def crowded(table: Table, sql: str, naming: Naming, columns: Sequence[str]) -> set[str]:

@@ -13,10 +13,11 @@ from pathlib import Path
 from audit_pipeline.config.fairness import MISSING
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import MetricError
-from audit_pipeline.metrics.cells import Cell, Cells, count, crowded, night_sql, reference_sql
+from audit_pipeline.metrics.cells import Cell, Cells, count, crowded, night_sql
 from audit_pipeline.metrics.compared import Groups, group_metrics
 from audit_pipeline.metrics.group_metrics import GROUP_BINARY, GROUP_REGRESSION
 from audit_pipeline.metrics.groups import MOST, Attribute, Key, Naming, attributes
+from audit_pipeline.metrics.labelled import reference_sql
 from audit_pipeline.metrics.proxy import METRIC, Drawn, draw, proxy
 from audit_pipeline.metrics.read import Table, connect
 from audit_pipeline.records import SMALL_CELL, Grouping, GroupMetric
@@ -60,7 +61,7 @@ def measure_fairness(
         full = crowded(night, sql, naming, columns) if columns else set()
         counted = [each for each in wanted if not full & set(each.columns)]
         cells = count(night, sql, naming, counted) if counted else {}
-        before = _before(Table(con, reference), naming, counted)
+        before = _before(Table(con, reference), model, naming, counted)
         drawn = _drawn(night, naming, full, seed=seed)
     labelled = sum(cell.labelled for cell in cells[counted[0].name].values()) if counted else 0
     found = tuple(_grouping(each, cells, before, naming, wanted, full) for each in wanted)
@@ -76,11 +77,11 @@ def measure_fairness(
     )
 
 
-def _before(reference: Table, naming: Naming, wanted: Sequence[Attribute]) -> Cells:
+def _before(reference: Table, model: ModelConfig, naming: Naming, wanted: Sequence[Attribute]) -> Cells:
     """Count the groups of the reference; an attribute whose columns it lacks has none there."""
     known = [each for each in wanted if set(each.columns) <= set(reference.types)]
     try:
-        return count(reference, reference_sql(reference), naming, known) if known and reference.rows else {}
+        return count(reference, reference_sql(reference, model), naming, known) if known and reference.rows else {}
     except MetricError:
         return {}  # the night's numbers stand without it
 

@@ -108,5 +108,5 @@ def _right(cell: Cell) -> None:
 
 def _measured(cell: Cell, what: str) -> None:
     """Every labelled row has an error."""
-    _refuse(cell.mislabelled, "with a label that is none")
+    _refuse(cell.mislabelled, "with a label that cannot be used")
     _refuse(cell.labelled - cell.measured, what)

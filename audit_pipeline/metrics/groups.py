@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from audit_pipeline.config.fairness import JOIN, MISSING, Fairness
+from audit_pipeline.config.fairness import JOIN, MISSING, Fairness, band_names
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.metrics.read import Table, quoted
 
@@ -74,4 +74,4 @@ class Naming:
 
     @cached_property
     def _bands(self) -> dict[str, tuple[str, ...]]:
-        return {column: self.config.band_names(column) for column in self.config.bands}
+        return {column: band_names(edges) for column, edges in self.config.bands.items()}

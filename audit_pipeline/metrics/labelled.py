@@ -108,8 +108,13 @@ def reference_rows(reference: Table, model: ModelConfig) -> Rows | ClassRows | N
     """Return the reference's labelled rows, or None when it has no labels."""
     if LABEL not in reference.types:
         return None
-    sql = f"select *, {_outcome(model)} as {FOUND} from {reference.sql}"
-    return Labelled(reference, sql, model).rows()
+    return Labelled(reference, reference_sql(reference, model), model).rows()
+
+
+def reference_sql(reference: Table, model: ModelConfig) -> str:
+    """SELECT of the reference's rows with FOUND, NULL throughout when it has no labels."""
+    label = _outcome(model) if LABEL in reference.types else "null::double"
+    return f"select *, {label} as {FOUND} from {reference.sql}"
 
 
 def outputs(night: Table, model: ModelConfig) -> Rows | None:
@@ -122,10 +127,10 @@ def outputs(night: Table, model: ModelConfig) -> Rows | None:
 
 def _outcome(model: ModelConfig) -> str:
     """SQL of the outcome: a class by its text, anything else as a double."""
-    return f"cast({quoted(LABEL)} as varchar)" if model.task == "multiclass" else number_sql(quoted(LABEL))
+    return f"cast({quoted(LABEL)} as varchar)" if model.task == "multiclass" else _number(quoted(LABEL))
 
 
-def number_sql(value: str) -> str:
+def _number(value: str) -> str:
     """SQL of a value as a double: booleans as 0 and 1, missing NULL, what is no number infinite (so refused)."""
     number = f"coalesce(try_cast({value} as double), try_cast(try_cast({value} as boolean) as double), 'inf'::double)"
     return f"case when {value} is not null and not isnan({number}) then {number} end"
@@ -135,7 +140,7 @@ def _column(table: Table, column: str | None) -> str:
     """SQL of a column as a double; NULL when there is none."""
     if column is None or column not in table.types:
         return "null::double"
-    return number_sql(quoted(column))
+    return _number(quoted(column))
 
 
 def output_sql(table: Table, model: ModelConfig) -> tuple[str, str]:

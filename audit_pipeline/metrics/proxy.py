@@ -64,8 +64,11 @@ def draw(table: Table, naming: Naming, columns: Sequence[str], *, seed: int, row
     select += [f"{naming.sql(table, column)} as g{i}" for i, column in enumerate(columns)]
     known = f"coalesce(cast({person} as varchar), cast({row} as varchar))"
     select.append(f"('0x' || substr({_digest(known, seed)}, 1, 8))::bigint % {FOLDS} as fold")
-    place = f"{_digest(row, seed)}, {row}"
-    sql = f"select {', '.join(select)} from {table.sql} order by {place} limit {rows}"
+    # Names of its own, since a log may have a column of any name; the wide rows are read for the drawn ones only.
+    first = f'{row} as "audit row", {_digest(row, seed)} as "audit draw"'
+    drawn = f'select {first} from {table.sql} order by "audit draw", "audit row" limit {rows}'
+    wide = f'{table.sql} join ({drawn}) on {row} = "audit row"'
+    sql = f'select {", ".join(select)} from {wide} order by "audit draw", "audit row"'
     try:
         found = table.con.execute(sql).fetchnumpy()
     except duckdb.Error as error:  # its message would show a row's value
@@ -102,7 +105,7 @@ def proxy(drawn: Drawn, attribute: Attribute, naming: Naming, *, least: int, tes
     if not judged or not others:
         raise MetricError(f"no group has {least} rows of the sample inside and outside" if others else "no feature")
     member = np.array([keys == key for key in judged], dtype=np.float64).T
-    scores = _cross_fitted(others, member, drawn.fold)
+    scores = _single_threaded(others, member, drawn.fold)
     chances = (len(judged) if len(groups) > 2 else 1) * tests
     z = NormalDist().inv_cdf(1 - ALPHA / (2 * chances))
     found = []
@@ -117,6 +120,14 @@ def proxy(drawn: Drawn, attribute: Attribute, naming: Naming, *, least: int, tes
 
 def _metric(group: str | None, value: float | None, lo: float | None, hi: float | None, n: int) -> GroupMetric:
     return GroupMetric(group, METRIC, value, lo, hi, n, None)
+
+
+def _single_threaded(features: Sequence[Codes], member: Floats, fold: Codes) -> Floats:
+    """Call `_cross_fitted` with one thread: several spin for ten times as long on matrices this small."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own dependency
+
+    with threadpool_limits(limits=1):
+        return _cross_fitted(features, member, fold)
 
 
 def _cross_fitted(features: Sequence[Codes], member: Floats, fold: Codes) -> Floats:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_pipeline import fleet
+from audit_pipeline import fleet, lineage
 from audit_pipeline.config import load_project
 from audit_pipeline.records import RunContext
 from audit_pipeline_tests.cli.conftest import Call
@@ -20,7 +20,8 @@ def project(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("lineage") / "project"
     shutil.copytree(built, root)
     loaded = load_project(root)
-    fleet.audit(loaded, "churn", NIGHTS[0], run=RunContext("run", datetime.now(UTC)))
+    audited = fleet.audit(loaded, "churn", NIGHTS[0], run=RunContext("run", datetime.now(UTC)))
+    lineage.append(loaded.layout.outbox, lineage.events_of(audited.trace))
     dropped = {
         "eventTime": "2026-02-28T23:00:00Z",
         "eventType": "COMPLETE",

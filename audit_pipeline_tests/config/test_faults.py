@@ -182,7 +182,7 @@ def test_a_multiclass_model_has_no_fault(tmp_path: Path) -> None:
         ("where: {type: category", "where: {type: number", "columns.where.type: is number; a class is one of"),
         ("probabilities: {home: p_home, ward: p_ward}", "", "policy.performance.metrics.log_loss: is not measured"),
         ("reference:", "artefact: {path: m.skops, sha256: file:m}\nreference:", "artefact: is explained for binary"),
-        ("reference:", "fairness: {slices: [where]}\nreference:", "fairness: is measured for binary and regression"),
+        ("reference:", "fairness: {slices: [where]}\nreference:", "fairness: is measured of a binary or regression"),
         ("metrics: {macro", "worse_than_reference: {macro_f1: {fail: 0.1}}, metrics: {macro",
          "policy.performance.worse_than_reference: needs outcomes of the reference"),
     ],
@@ -302,6 +302,7 @@ FAIR = "fairness: {protected: [ward, age], bands: {age: [18, 65]}, slices: [ward
         ("slices:", "intersections: [[ward, id]], slices:", "fairness.intersections: 'id' is not in `protected`."),
         ("slices:", "intersections: [[ward]], slices:", "fairness.intersections: each needs two different columns"),
         ("slices:", "names: {ward: {a: x, b: x}}, slices:", "fairness.names.ward: gives two groups the same name"),
+        ("slices:", "names: {age: {under 17: x}}, slices:", "fairness.names.age: 'under 17' is no band"),
         ("slices:", "min_group: 5, slices:", "fairness.min_group: Input should be greater than or equal to 11"),
         ("slices:", "favourable: 2, slices:", "fairness.favourable: Input should be 0 or 1"),
     ],
@@ -337,3 +338,8 @@ def test_a_regression_model_decides_nothing(tmp_path: Path) -> None:
     model = changed(model, "{auc: {warn_below: 0.7, fail_below: 0.6}}", "{}")
     found = faults(write(tmp_path, model=model + changed(FAIR, "slices:", "favourable: 1, slices:")))
     assert found == [f"{M}: fairness.favourable: belongs to a binary model: a regression model decides nothing"]
+
+
+def test_groups_of_a_model_of_another_task_are_refused(tmp_path: Path) -> None:
+    found = faults(write(tmp_path, model=changed(MODEL, "task: binary", "task: ranking") + FAIR))
+    assert f"{M}: fairness: is measured of a binary or regression model only" in found

@@ -321,6 +321,15 @@ def test_row_order_and_threads_change_no_bit(tmp_path: Path) -> None:
     ]
 
 
+def test_a_log_may_have_columns_of_any_name(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    plain = {"sex": rng.choice(["F", "M"], 300), "x": rng.normal(size=300), "score": rng.random(300)}
+    odd = {"k0": plain["sex"], "d": plain["x"], "score": plain["score"]}
+    first = measure(tmp_path, plain, cfg=config({"sex": "category", "x": "number"}, proxy_rows=200))
+    cfg = config({"k0": "category", "d": "number"}, protected=["k0"], proxy_rows=200)
+    assert grouping(measure(tmp_path, odd, cfg=cfg), "k0").metrics == grouping(first).metrics
+
+
 def test_a_night_without_rows(tmp_path: Path) -> None:
     found = measure(tmp_path, {"sex": [], "score": []}, cfg=config(proxy_rows=100))
     assert [(m.metric, m.value, m.conclusion) for m in grouping(found).metrics if m.metric == "impact_ratio"] == [
