@@ -2,6 +2,13 @@
 
     trace --events_of--> events --outbox.append--> outbox --store.load--> lineage.* tables --> queries, page
     other producers --files--> inbox --------------------^
+                                                 outbox --relay--> one HTTP consumer, where configured
+
+    writing   events, dataset_facets, own_facets (what an event says), trace_json (a trace in Dagster's log), outbox
+    keeping   store, inbox, normal, fields (what is taken), runs, names, derived, rows, *.sql (what follows from it)
+    asking    queries, column_sources, used_by, drawing, raw; page/ for people
+    judging   validation, schemas, habits, spec/, facets/
+    sending   relay, cursor, transport
 
 Names of nodes: a job is `job:<project>:<model>.<stage>`, a dataset `dataset:<namespace>:<name>`. Nobody needs to
 type these: every node has an alias, the shortest end of its name that is unique (`high_utilizer.audit`,
