@@ -22,7 +22,7 @@ READABLE = {
     "vanished_category_share": "share of the reference in categories the night lacks",
 }
 KEYS = {"missing_share": "missing_increase"}  # method -> key of the policy, where they differ
-CHANCE = "chance"  # conclusion of a score that reaches its limit and that chance explains
+CHANCE = "chance"  # conclusion of a score that reaches its limit and that its test does not tell from chance
 PERSISTS = "persistent"  # conclusion of a warning that stayed
 
 
@@ -69,15 +69,15 @@ def _judged(model: ModelConfig, measured: Drift | None) -> Iterator[tuple[DriftS
 
 
 def _is_chance(model: ModelConfig, score: DriftScore) -> bool:
-    """Tell whether chance explains the score: its test was made, and does not reject."""
+    """Tell whether chance may explain the score: its test was made, and does not reject."""
     return score.adjusted_p is not None and score.adjusted_p > model.policy.drift.alpha
 
 
 def _chance(model: ModelConfig, score: DriftScore, judgement: Judgement) -> Finding:
-    """A score that reaches its limit, as it would on a quiet night."""
+    """A score that reaches its limit, as it may on a quiet night."""
     reason = (
-        f"{_measured(score, judgement)} Chance explains it: its adjusted p of {number(score.adjusted_p)} is above "
-        f"{number(model.policy.drift.alpha)}."
+        f"{_measured(score, judgement)} Its test does not tell it from chance: the adjusted p of "
+        f"{number(score.adjusted_p)} is above {number(model.policy.drift.alpha)}."
     )
     return _finding(score, Judgement(Outcome.PASS, judgement.limit), reason, conclusion=CHANCE)
 

@@ -126,8 +126,8 @@ def test_what_chance_explains_is_a_pass_that_says_so() -> None:
     found = finding(decision.findings, "psi", "age")
     assert (found.outcome, found.conclusion, found.value, found.limit) == (PASS, "chance", 0.31, 0.25)
     assert found.reason == (
-        "PSI of age is 0.31 (limit 0.25), from 700 values against 5,000 of the reference. Chance explains it: its "
-        "adjusted p of 0.4 is above 0.05."
+        "PSI of age is 0.31 (limit 0.25), from 700 values against 5,000 of the reference. Its test does not tell it "
+        "from chance: the adjusted p of 0.4 is above 0.05."
     )
     assert [limit.alpha for limit in decision.limits if limit.name == "psi"] == [0.05]
 
