@@ -186,6 +186,7 @@ def test_only_a_warning_looks_back() -> None:
     assert back(0.3, 0.001) == 0  # fails at once
     assert back(0.05, 0.001) == 0
     assert back(0.2, 0.001, drift={"persist": None}) == 0
+    assert back(0.2, 0.001, drift={"psi": {"warn": 0.1}}) == 0  # never fails
     assert nights_to_look_back(model(), None) == 0
 
 
@@ -194,4 +195,5 @@ def test_without_persistence_a_warning_stays_a_warning() -> None:
         night(drift=drift(with_p("age", 0.2, 0.0))), earlier=tuple(earlier(d, AGE) for d in range(9, 3, -1))
     )
     assert decide(model(drift={"persist": None}), measured).verdict is WARN
+    assert decide(model(drift={"psi": {"warn": 0.1}}), measured).verdict is WARN
     assert decide(model(), measured).verdict is FAIL
