@@ -14,8 +14,8 @@ line read the same synthetic files and take turns in one run; the ratio is the m
 smallest and the largest. Without "with imports", a run that only imports the same modules is subtracted on both sides.
 Below 1 ours costs less. Seconds and MB belong to this machine at this load: only ratios of two and more say something.
 
-exact drift     PSI, KS distance and missing share of 20 columns of a night and its reference, over all rows, against
-                min, max, avg, stddev and count of the night's columns in DuckDB.
+exact drift     PSI, Jensen-Shannon, KS with p, Wasserstein and missing share of 20 columns of a night against a stored
+                reference of the same length, over all rows, against min, max, avg, stddev and count in DuckDB.
 snapshot        canonical types, pseudonyms, sorted, digests of file and row groups, against DuckDB's sorted COPY.
 model-night     snapshot, 40 checks, drift and performance over all rows, Evidently's report, SHAP, report, record and
                 lineage, against Great Expectations on pandas, three Evidently presets and SHAP on 2,000 rows.

@@ -109,7 +109,8 @@ class DriftPolicy(Strict):
         "sizes alone decide",
     )
     persist: Persist | None = Field(
-        default=Persist(nights=5, of=7), description="when a warning that stays becomes a FAIL; null: never"
+        default=Persist(nights=5, of=7),
+        description="when a warning that stays becomes a FAIL, where its limit has a `fail`; null: never",
     )
     columns: dict[str, ColumnDriftPolicy] = Field(default_factory=dict, description="per column")
 

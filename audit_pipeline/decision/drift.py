@@ -22,7 +22,7 @@ READABLE = {
     "vanished_category_share": "share of the reference in categories the night lacks",
 }
 KEYS = {"missing_share": "missing_increase"}  # method -> key of the policy, where they differ
-CHANCE = "chance"  # conclusion of a score that reaches its limit and that chance explains
+CHANCE = "chance"  # conclusion of a score that reaches its limit and that its test does not tell from chance
 PERSISTS = "persistent"  # conclusion of a warning that stayed
 
 
@@ -45,7 +45,7 @@ def drift(model: ModelConfig, measured: Drift | None, earlier: Sequence[EarlierN
         elif _is_chance(model, score):
             yield _chance(model, score, judgement)
         else:
-            yield _alarm(model, score, judgement, earlier)
+            yield _alarm(model, score, limit, earlier)
     if held:
         yield _held(held, len(judged))
 
@@ -53,11 +53,15 @@ def drift(model: ModelConfig, measured: Drift | None, earlier: Sequence[EarlierN
 def nights_to_look_back(model: ModelConfig, measured: Drift | None) -> int:
     """Return how many earlier nights decide whether a warning of tonight persists; 0 when nothing warns."""
     persist = model.policy.drift.persist
-    warns = any(
-        against_limit(score.value, limit).outcome is Outcome.WARN and not _is_chance(model, score)
-        for score, limit in _judged(model, measured)
+    may_persist = any(
+        _may_persist(score, limit) and not _is_chance(model, score) for score, limit in _judged(model, measured)
     )
-    return persist.of - 1 if persist and warns else 0
+    return persist.of - 1 if persist and may_persist else 0
+
+
+def _may_persist(score: DriftScore, limit: Limit) -> bool:
+    """Tell whether the score warns below a limit at which it would fail; one that never fails is only told."""
+    return limit.fail is not None and against_limit(score.value, limit).outcome is Outcome.WARN
 
 
 def _judged(model: ModelConfig, measured: Drift | None) -> Iterator[tuple[DriftScore, Limit]]:
@@ -69,32 +73,30 @@ def _judged(model: ModelConfig, measured: Drift | None) -> Iterator[tuple[DriftS
 
 
 def _is_chance(model: ModelConfig, score: DriftScore) -> bool:
-    """Tell whether chance explains the score: its test was made, and does not reject."""
+    """Tell whether chance may explain the score: its test was made, and does not reject."""
     return score.adjusted_p is not None and score.adjusted_p > model.policy.drift.alpha
 
 
 def _chance(model: ModelConfig, score: DriftScore, judgement: Judgement) -> Finding:
-    """A score that reaches its limit, as it would on a quiet night."""
+    """A score that reaches its limit, as it may on a quiet night."""
     reason = (
-        f"{_measured(score, judgement)} Chance explains it: its adjusted p of {number(score.adjusted_p)} is above "
-        f"{number(model.policy.drift.alpha)}."
+        f"{_measured(score, judgement)} Its test does not tell it from chance: the adjusted p of "
+        f"{number(score.adjusted_p)} is above {number(model.policy.drift.alpha)}."
     )
     return _finding(score, Judgement(Outcome.PASS, judgement.limit), reason, conclusion=CHANCE)
 
 
-def _alarm(model: ModelConfig, score: DriftScore, judgement: Judgement, earlier: Sequence[EarlierNight]) -> Finding:
+def _alarm(model: ModelConfig, score: DriftScore, limit: Limit, earlier: Sequence[EarlierNight]) -> Finding:
     """A score that reaches its limit beyond chance; a warning that stays is a failure."""
+    judgement = against_limit(score.value, limit)
     reason = _measured(score, judgement)
     if score.adjusted_p is not None:
         reason = f"{reason.removesuffix('.')}; adjusted p {number(score.adjusted_p)}."
     persist = model.policy.drift.persist
-    if judgement.outcome is not Outcome.WARN or persist is None:
-        return _finding(score, judgement, reason)
     seen = 1 + sum((score.method, score.column) in night.alarms for night in earlier)
-    if seen < persist.nights:
+    if persist is None or seen < persist.nights or not _may_persist(score, limit):
         return _finding(score, judgement, reason)
-    among = len(earlier) + 1
-    reason += f" It persists: {seen} of the last {among} nights, and {persist.nights} of {persist.of} fail."
+    reason += f" It persists: {seen} of the last {len(earlier) + 1} nights, and {persist.nights} of {persist.of} fail."
     return _finding(score, Judgement(Outcome.FAIL, judgement.limit), reason, conclusion=PERSISTS)
 
 

@@ -116,10 +116,12 @@ def _drift(result: AuditResult) -> Metadata:
     psi = sorted((s for s in exact if s.method == "psi" and s.value is not None), key=lambda s: -(s.value or 0))
     top = {"largest_psi": psi[0].value, "largest_psi_column": psi[0].column} if psi else {}
     largest = [(s.column, s.value or 0.0) for s in psi[:8]]
+    found = result.drift.domain
+    domain = {"domain_auc": found.value} if found and found.value is not None else {}
     return {
         **({"rows": result.snapshot.rows} if result.snapshot else {}),
         **top,
-        **({"domain_auc": result.drift.domain.value} if result.drift.domain and result.drift.domain.value else {}),
+        **domain,
         "psi": dg.MetadataValue.md(bars("PSI by column", largest)),
         "scores": _table(
             [(s.column, s.method, s.value, s.n, s.n_reference, s.reason or "") for s in exact],

@@ -126,8 +126,8 @@ def test_what_chance_explains_is_a_pass_that_says_so() -> None:
     found = finding(decision.findings, "psi", "age")
     assert (found.outcome, found.conclusion, found.value, found.limit) == (PASS, "chance", 0.31, 0.25)
     assert found.reason == (
-        "PSI of age is 0.31 (limit 0.25), from 700 values against 5,000 of the reference. Chance explains it: its "
-        "adjusted p of 0.4 is above 0.05."
+        "PSI of age is 0.31 (limit 0.25), from 700 values against 5,000 of the reference. Its test does not tell it "
+        "from chance: the adjusted p of 0.4 is above 0.05."
     )
     assert [limit.alpha for limit in decision.limits if limit.name == "psi"] == [0.05]
 
@@ -186,6 +186,7 @@ def test_only_a_warning_looks_back() -> None:
     assert back(0.3, 0.001) == 0  # fails at once
     assert back(0.05, 0.001) == 0
     assert back(0.2, 0.001, drift={"persist": None}) == 0
+    assert back(0.2, 0.001, drift={"psi": {"warn": 0.1}}) == 0  # never fails
     assert nights_to_look_back(model(), None) == 0
 
 
@@ -194,4 +195,5 @@ def test_without_persistence_a_warning_stays_a_warning() -> None:
         night(drift=drift(with_p("age", 0.2, 0.0))), earlier=tuple(earlier(d, AGE) for d in range(9, 3, -1))
     )
     assert decide(model(drift={"persist": None}), measured).verdict is WARN
+    assert decide(model(drift={"psi": {"warn": 0.1}}), measured).verdict is WARN
     assert decide(model(), measured).verdict is FAIL

@@ -20,6 +20,7 @@ from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
     ConfusionCell,
+    DomainScore,
     DriftScore,
     Maturity,
     Outcome,
@@ -524,3 +525,26 @@ def test_value_and_limit_are_written_so_that_they_differ() -> None:
     assert text.against("psi", 3.1187, 0.25) == ("3.12", "0.25")
     assert text.against("auc", 0.67996, 0.68) == ("0.67996", "0.68")
     assert text.against("new_category_share", 0.0101, 0.01) == ("1.01\u00a0%", "1\u00a0%")
+
+
+def test_chance_and_the_classifier_are_told_where_the_record_holds_them() -> None:
+    result = nights.NIGHTS["pass"]()
+    assert result.drift is not None
+    plain = Page(render(result)).said("drift")
+    assert "All features together" not in plain
+    assert "chance does not explain it" not in plain  # records of before have no alpha
+    scores = tuple(replace(s, adjusted_p=0.37, test="ks") for s in result.drift.scores)
+    limits = tuple(replace(limit, alpha=0.05) for limit in result.decision.limits)
+    domain = DomainScore(0.532, 0.511, 0.553, 727, 5638, 9, 7)
+    told = replace(
+        result,
+        drift=replace(result.drift, scores=scores, domain=domain),
+        decision=replace(result.decision, limits=limits),
+    )
+    said = Page(render(told)).said("drift")
+    assert "chance does not explain it: p, adjusted for all tests of the night, at most 0.05." in said
+    assert "0.370 KS test" in said
+    assert "AUC of 0.532 (0.511 to 0.553)" in said
+    assert "A sample of 727 rows against 5,638, 9 features, seed 7. Shown, not judged." in said
+    none = replace(told, drift=replace(result.drift, domain=replace(domain, value=None, reason="too few rows")))
+    assert "AUC of not evaluated: too few rows" in Page(render(none)).said("drift")
