@@ -14,7 +14,7 @@ test: install-dev
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not acceptance and not soak"
 
 acceptance: install-dev
-	$(BIN)/python -m pytest -m "acceptance and not soak"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "acceptance and not soak"
 
 soak: install-dev
 	$(BIN)/python -m pytest -m soak

@@ -9,9 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import date
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -244,16 +242,6 @@ def test_a_success_without_a_trace_is_a_problem_and_no_invented_end(
         monkeypatch.setattr("audit_pipeline.orchestration.run_log.TRACE", "audit/of-another-version")
         with pytest.raises(LineageError, match="left no trace in Dagster's log"):
             events_of_run(two_nights, instance, record)
-
-
-@pytest.fixture
-def forking(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The project as the fork server's; the server ends with the test."""
-    server: Any = forkserver._forkserver
-    server._stop()
-    monkeypatch.setenv("AUDIT_PROJECT", str(fresh.root))
-    yield fresh
-    server._stop()
 
 
 @pytest.mark.acceptance

@@ -2,10 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,16 +17,6 @@ from audit_pipeline_tests.small_project import NIGHTS
 
 CHECKOUT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server is used on Linux")
-
-
-@pytest.fixture
-def forking(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The project as the fork server's; the server ends with the test."""
-    server: Any = forkserver._forkserver
-    server._stop()
-    monkeypatch.setenv("AUDIT_PROJECT", str(fresh.root))
-    yield fresh
-    server._stop()
 
 
 def job_of(module: str, name: str) -> ReconstructableJob:
