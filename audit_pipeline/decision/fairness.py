@@ -7,6 +7,7 @@ tell: WARN when the number is beyond the limit and the groups do differ, else NO
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from audit_pipeline.config import Floor, ModelConfig
 from audit_pipeline.decision.findings import not_evaluated, number, passed
@@ -111,19 +112,8 @@ def _finding(
     name: str, grouping: Grouping, reason: str, *, n: int | None, counts: bool, conclusion: str | None
 ) -> Finding:
     """A number that is not there."""
-    return Finding(
-        stage=Stage.PERFORMANCE,
-        name=name,
-        column=grouping.attribute,
-        severity=Severity.WARNING if counts else Severity.INFO,
-        outcome=Outcome.NOT_EVALUATED,
-        counts=counts,
-        value=None,
-        limit=None,
-        n=n,
-        reason=reason,
-        conclusion=conclusion,
-    )
+    found = not_evaluated(Stage.PERFORMANCE, name, reason, n=n, counts=counts, conclusion=conclusion)
+    return replace(found, column=grouping.attribute)
 
 
 def _reason(grouping: Grouping, metric: GroupMetric, limit: float | None, conclusion: str) -> str:
