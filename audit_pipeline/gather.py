@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from audit_pipeline import in_memory, sources
 from audit_pipeline import snapshot as snapshots
-from audit_pipeline import sources
 from audit_pipeline.config import AuditedModel, ModelConfig, Project, ReferenceConfig
 from audit_pipeline.config.secrets import read_key
 from audit_pipeline.errors import (
@@ -198,16 +198,14 @@ def _with_log(gathered: Gathered, freezer: _Freezer, night: date) -> Gathered:
         source=relation.name,
         snapshot=frozen,
         profile=snapshots.profile(path, frozen.columns, threads=limits.threads, memory=limits.memory),
-        versions_seen=_versions(model, path),
+        versions_seen=_versions(model, path, memory=limits.memory),
     )
 
 
-def _versions(model: ModelConfig, path: Path) -> tuple[tuple[str, int], ...]:
+def _versions(model: ModelConfig, path: Path, *, memory: str) -> tuple[tuple[str, int], ...]:
     """Count rows per model version; one version, the configured one, when the log does not say."""
-    import duckdb
-
     column = model.by_role("model_version")
-    with duckdb.connect() as connection:
+    with in_memory.connect(threads=1, memory=memory) as connection:
         what = f'"{column}"' if column else "NULL"
         sql = f"SELECT coalesce({what}::VARCHAR, ?), count(*) FROM read_parquet(?) GROUP BY 1 ORDER BY 1"
         rows = connection.execute(sql, [model.version, str(path)]).fetchall()

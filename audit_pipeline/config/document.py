@@ -47,7 +47,7 @@ def read(file: Path, kind: type[T], *, root: Path, faults: list[Fault]) -> Docum
         return Document(raw, data, None)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's, where there is one
     """Refuses what YAML would pass over or stumble on: a key given twice, a date that does not exist."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -62,7 +62,8 @@ class _Loader(yaml.SafeLoader):
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is given twice", key_node.start_mark)
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        built: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return built
 
     def construct_yaml_timestamp(self, node: Any) -> Any:
         """Build a date or time; the plain constructor raises a bare ValueError for 2026-02-30."""

@@ -31,14 +31,9 @@ def draw(path: Path, columns: Iterable[str], *, row_id: str, seed: int, rows: in
     """
     import duckdb
 
+    from audit_pipeline import in_memory
+
     wanted = list(columns)
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1,
-        "memory_limit": MEMORY,
-        "temp_directory": "",  # nothing of a sample is spilled to a disk
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
     query = f"""
         SELECT {", ".join(_quoted(column) for column in wanted)}
         FROM (
@@ -50,7 +45,7 @@ def draw(path: Path, columns: Iterable[str], *, row_id: str, seed: int, rows: in
         ORDER BY {_quoted(row_id)}, file_row_number
     """
     try:
-        with duckdb.connect(":memory:", config=settings) as con:
+        with in_memory.connect(threads=1, memory=MEMORY, spills=False) as con:
             frame = con.execute(query, {"seed": str(seed), "path": str(path), "rows": rows}).df()
     except duckdb.Error as error:
         raise ExplainError(

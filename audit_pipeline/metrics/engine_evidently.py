@@ -44,6 +44,7 @@ from evidently.core.metric_types import (
     render_widgets,
 )
 from evidently.core.report import Snapshot
+from evidently.legacy.calculations.stattests import get_stattest
 from evidently.legacy.model.widget import BaseWidgetInfo
 from evidently.legacy.renderers.html_widgets import (
     CounterData,
@@ -67,7 +68,6 @@ from evidently.metrics import (
     RowCount,
     ValueDrift,
 )
-from evidently.metrics.column_statistics import ValueDriftCalculation
 
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
 CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own
@@ -100,23 +100,32 @@ class SafeValueDrift(ValueDrift):  # type: ignore[misc]
 
 
 class SafeValueDriftCalculation(SingleValueCalculation[SafeValueDrift]):  # type: ignore[misc]
-    """The value is Evidently's own; only what is drawn differs.
+    """The value is that of Evidently's own stat test; what is drawn is the exact distribution.
 
-    It borrows the method instead of inheriting: a subclass would register itself for Evidently's ValueDrift.
+    Evidently's own calculation also prepares its plots, row by row: ten times the cost of the score, for nothing here.
     """
 
     def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
-        """Compute as Evidently does, with the exact distribution at hand for the plot."""
-        self._bars = _of_column(context, "distributions", self.metric.column)
-        return ValueDriftCalculation.calculate(self, context, current_data, reference_data)
-
-    def _render(self, result: Any, options: Any, color_options: Any) -> list[BaseWidgetInfo]:
-        label = f"{self.metric.column}, by Evidently's own bins; threshold {self.metric.threshold:g}"
-        return _column_widgets(f"psi {result.drift_score:.4f}", label, self._bars)
+        """Compute as Evidently does."""
+        name = self.metric.column
+        kind = current_data.column(name).type
+        sides = [data.as_dataframe()[name] for data in (current_data, reference_data) if data is not None]
+        now, before = map(_finite, sides)
+        test = get_stattest(before, now, kind, self.metric.method)
+        score = test(before, now, kind, self.metric.threshold).drift_score
+        result = self.result(score)
+        label = f"{name}, by Evidently's own bins; threshold {self.metric.threshold:g}"
+        result.widget = _column_widgets(f"psi {score:.4f}", label, _of_column(context, "distributions", name))
+        return result
 
     def display_name(self) -> str:
         """Say whose number it is."""
         return f"Drift of {self.metric.column} by Evidently"
+
+
+def _finite(column: pd.Series) -> pd.Series:
+    """Return what Evidently tests of a column."""
+    return column.replace([-math.inf, math.inf], math.nan).dropna()
 
 
 class ExactDrift(ColumnMetric, SingleValueMetric):  # type: ignore[misc]

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from audit_pipeline import in_memory
 from audit_pipeline.errors import MetricError
 
 Floats = npt.NDArray[np.float64]
@@ -27,8 +28,8 @@ AS_DOUBLE = {
 
 
 def connect(*, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
-    """Open a private in-memory DuckDB; `memory` as in "1GB"."""
-    return duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
+    """Return a connection to the in-memory DuckDB of these settings; `memory` as in "1GB"."""
+    return in_memory.connect(threads=threads, memory=memory)
 
 
 def quoted(name: str) -> str:

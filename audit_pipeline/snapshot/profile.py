@@ -38,7 +38,7 @@ def profile(path: Path, columns: Sequence[Column], *, threads: int, memory: str)
     spill = path.parent / ".spill"
     with closing(working(threads=1, memory=memory, spill=spill)) as connection:
         moments = _moments(connection, path, [c for c in columns if _is_measured(c)])
-    with closing(working(threads=threads, memory=memory, spill=spill)) as connection:
+        connection.execute(f"set threads = {int(threads)}")
         return tuple(_column(connection, path, column, moments.get(column.name, NOTHING)) for column in columns)
 
 

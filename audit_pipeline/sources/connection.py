@@ -6,7 +6,7 @@ MEMORY = "1GB"  # opening streams: it needs buffers, not the file
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Return a private in-memory connection; without a spill folder no raw value can reach the disk."""
+    """Return a private in-memory connection, to attach to; without a spill folder no raw value can reach the disk."""
     return duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",

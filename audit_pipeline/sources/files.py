@@ -12,12 +12,14 @@ from pathlib import Path
 
 import duckdb
 
+from audit_pipeline import in_memory
 from audit_pipeline.durable import file_sha256
 from audit_pipeline.errors import SourceError, UnreadableError
 from audit_pipeline.records import Relation
-from audit_pipeline.sources.connection import connect, identifier, literal
+from audit_pipeline.sources.connection import MEMORY, identifier, literal
 
 GZIP = b"\x1f\x8b"  # first bytes of a gzip file, whatever its name
+THREADS = 2
 DELIMITERS = ",;\t|"
 HEADER_BYTES = 1_000_000  # a header line longer than this is no header
 PLAIN = "hive_partitioning=false"  # else a folder named x=y would add a column
@@ -135,7 +137,7 @@ def _describe(sql: str, name: str, form: str) -> tuple[str, ...]:
 
 def _run(sql: str, name: str, form: str) -> list[tuple[object, ...]]:
     """Run `sql`; whatever DuckDB says against the file means that it is not `form`."""
-    with connect() as connection:
+    with in_memory.connect(threads=THREADS, memory=MEMORY, spills=False, keeps_order=False) as connection:
         try:
             rows: list[tuple[object, ...]] = connection.execute(sql).fetchall()
         except duckdb.Error:
