@@ -4,6 +4,7 @@ Whoever asks gets a connection of its own; what they share are settings, threads
 these instances and nothing is kept in them: what must attach a database, or spill to a folder, opens its own.
 """
 
+import atexit
 import os
 import tempfile
 from functools import cache
@@ -43,4 +44,6 @@ def _instance(
         "enable_external_file_cache": False,  # a file that was changed in between is read as it is
     }
     settings["temp_directory"] = str(Path(tempfile.gettempdir(), f"audit-{process}")) if spills else ""
-    return duckdb.connect(":memory:", config=settings)
+    instance = duckdb.connect(":memory:", config=settings)
+    atexit.register(instance.close)  # what is open at the end of the process is reported as leaked
+    return instance

@@ -5,7 +5,7 @@ times or more. Row ids, subject ids and pseudonyms show counts alone. Infinities
 out of mean, sd and quantiles.
 
 The result enters a digest, so it must come out equal on every run: counts and order statistics are exact, and
-sums of doubles, whose last bits depend on the order of addition, run on one thread over the sorted file.
+sums of doubles, whose last bits depend on the order of addition, are numpy's over the sorted file.
 """
 
 import math
@@ -22,8 +22,8 @@ PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 EXACT_DISTINCT_ROWS = 100_000  # above: HyperLogLog, which is as deterministic
 TOP = 20  # categories
 
-Moments = tuple[float | None, float | None]
-NOTHING: Moments = (None, None)
+Measures = tuple[float | None, float | None, tuple[tuple[float, float], ...]]  # mean, sd, quantiles
+UNMEASURED: Measures = (None, None, ())
 
 
 def profile(path: Path, columns: Sequence[Column], *, threads: int, memory: str) -> tuple[ColumnProfile, ...]:
@@ -35,11 +35,14 @@ def profile(path: Path, columns: Sequence[Column], *, threads: int, memory: str)
         threads: of DuckDB; does not change the result.
         memory: DuckDB's limit; what does not fit spills beside the file.
     """
-    spill = path.parent / ".spill"
-    with closing(working(threads=1, memory=memory, spill=spill)) as connection:
-        moments = _moments(connection, path, [c for c in columns if _is_measured(c)])
-        connection.execute(f"set threads = {int(threads)}")
-        return tuple(_column(connection, path, column, moments.get(column.name, NOTHING)) for column in columns)
+    if not columns:
+        return ()
+    source, present = parquet(path), ", ".join(f"count({identifier(column.name)})" for column in columns)
+    with closing(working(threads=threads, memory=memory, spill=path.parent / ".spill")) as connection:
+        rows, *counts = connection.execute(f"select count(*), {present} from {source}").fetchall()[0]
+        return tuple(
+            _column(connection, source, column, rows, count) for column, count in zip(columns, counts, strict=True)
+        )
 
 
 def _is_hidden(column: Column) -> bool:
@@ -52,26 +55,12 @@ def _is_measured(column: Column) -> bool:
     return column.type in ("number", "integer") and not _is_hidden(column)
 
 
-def _moments(connection: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[Column]) -> dict[str, Moments]:
-    """Return mean and sample standard deviation of the finite values; one pass over all columns."""
-    if not columns:
-        return {}
-    parts = []
-    for column in columns:
-        value = f"{identifier(column.name)}::double"
-        finite = f"filter (where isfinite({value}))"
-        parts += [f"count(*) {finite}", f"avg({value}) {finite}", f"stddev_samp({value}) {finite}"]
-    row = connection.execute(f"select {', '.join(parts)} from {parquet(path)}").fetchall()[0]
-    return {
-        column.name: (_finite(row[3 * i + 1]), _finite(row[3 * i + 2])) if row[3 * i] >= SMALL_CELL else NOTHING
-        for i, column in enumerate(columns)
-    }
-
-
-def _column(connection: duckdb.DuckDBPyConnection, path: Path, column: Column, moments: Moments) -> ColumnProfile:
+def _column(
+    connection: duckdb.DuckDBPyConnection, source: str, column: Column, rows: int, present: int
+) -> ColumnProfile:
     """Return the profile of one column; reads that column only, so memory is that of one column."""
-    name, source = identifier(column.name), parquet(path)
-    rows, present = connection.execute(f"select count(*), count({name}) from {source}").fetchall()[0]
+    name = identifier(column.name)
+    mean, sd, quantiles = _measures(connection, source, name) if _is_measured(column) else UNMEASURED
     return ColumnProfile(
         column=column.name,
         type=column.type,
@@ -80,9 +69,9 @@ def _column(connection: duckdb.DuckDBPyConnection, path: Path, column: Column, m
         n=rows,
         missing=rows - present,
         distinct=_distinct(connection, source, name, rows) if present >= SMALL_CELL else None,
-        mean=moments[0],
-        sd=moments[1],
-        quantiles=_quantiles(connection, source, name) if _is_measured(column) else (),
+        mean=mean,
+        sd=sd,
+        quantiles=quantiles,
         top=_top(connection, source, name) if _is_named(column) else (),
     )
 
@@ -98,15 +87,23 @@ def _distinct(connection: duckdb.DuckDBPyConnection, source: str, name: str, row
     return int(connection.execute(f"select {count} from {source}").fetchall()[0][0])
 
 
-def _quantiles(connection: duckdb.DuckDBPyConnection, source: str, name: str) -> tuple[tuple[float, float], ...]:
-    """Return (probability, value), interpolated between neighbours; none over fewer than 11 finite values."""
+def _measures(connection: duckdb.DuckDBPyConnection, source: str, name: str) -> Measures:
+    """Return mean, sample standard deviation and (probability, quantile) of the finite values, if they are 11.
+
+    Quantiles are interpolated between neighbours. numpy adds in one order, whatever the threads of DuckDB.
+    """
+    import numpy as np
+
     value = f"{name}::double"
-    count, found = connection.execute(
-        f"select count(*), quantile_cont({value}, {list(PROBABILITIES)}) from {source} where isfinite({value})"
-    ).fetchall()[0]
-    if count < SMALL_CELL:
-        return ()
-    return tuple((p, x) for p, x in zip(PROBABILITIES, found, strict=True) if math.isfinite(x))
+    found = connection.execute(f"select {value} as x from {source} where isfinite({value})").fetchnumpy()
+    values = np.asarray(found["x"], dtype=np.float64)
+    if values.size < SMALL_CELL:
+        return UNMEASURED
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, sd = float(values.mean()), float(values.std(ddof=1))
+        quantiles = np.quantile(values, PROBABILITIES, overwrite_input=True)
+    kept = tuple((p, float(x)) for p, x in zip(PROBABILITIES, quantiles, strict=True) if math.isfinite(x))
+    return _finite(mean), _finite(sd), kept
 
 
 def _top(connection: duckdb.DuckDBPyConnection, source: str, name: str) -> tuple[tuple[str, int], ...]:
