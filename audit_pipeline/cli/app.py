@@ -1,5 +1,6 @@
 """The program: global options, every command, and one place where an error becomes a message and an exit code."""
 
+import gc
 import sys
 import traceback
 from collections.abc import Iterable
@@ -51,6 +52,7 @@ app.add_typer(lineage.app, name="lineage")
 
 def main() -> None:
     """Run the program; an error is a message and an exit code, never a traceback."""
+    gc.set_threshold(100_000, 20, 50)  # a sixth of the imports' time: what they make stays
     try:
         app(project_first(sys.argv[1:]))
     except SystemExit as stop:

@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from audit_pipeline.config.model import Artefact
 from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModelError
 from audit_pipeline.explain.guard import guarded
 
+KEPT = 4  # models, with their bytes, from one night to the next
 PIN_BYTES = 65_536  # a sha256sum file is a line; more is not read
 
 
@@ -60,8 +62,12 @@ def load(path: Path, *, sha256: str, trusted: Iterable[str], name: str) -> Any:
         UntrustedModelError: a type is outside `trusted`; nothing was loaded.
         ExplainError: the file is not there or is no skops file.
     """
-    data = _pinned_bytes(path, sha256=sha256, name=name)
-    reviewed = sorted(set(trusted))
+    return _loaded(_pinned_bytes(path, sha256=sha256, name=name), tuple(sorted(set(trusted))), name)
+
+
+@lru_cache(maxsize=KEPT)
+def _loaded(data: bytes, reviewed: tuple[str, ...], name: str) -> Any:
+    """Return the model of these bytes; the nights of a run share it."""
     advice = "Save the model again with `skops.io.dump` in the versions installed here, and pin the new sha256."
     with guarded(f"Reading the model file '{name}'", advice=advice):
         import skops.io
@@ -69,7 +75,7 @@ def load(path: Path, *, sha256: str, trusted: Iterable[str], name: str) -> Any:
         unknown = set(skops.io.get_untrusted_types(data=data)) - set(reviewed)
         if unknown:
             raise UntrustedModelError(name, types=unknown)
-        return one_job(skops.io.loads(data, trusted=reviewed))
+        return one_job(skops.io.loads(data, trusted=list(reviewed)))
 
 
 def _pinned_bytes(path: Path, *, sha256: str, name: str) -> bytes:
