@@ -423,7 +423,8 @@ class JointBaseline:
     """How the numbers of a night vary together, as standard deviations from their centres."""
 
     metrics: tuple[str, ...]
-    nights: int  # of phase I that have them all
+    first: date  # night of phase I
+    nights: int  # that it stands on: they have all numbers, none of them far out
     spent: int  # what their centres were estimated from: 1, or 7 weekdays
     covariance: tuple[tuple[float, ...], ...]
 

@@ -222,7 +222,7 @@ def _charts(night: date, psi: float | None) -> ControlCharts:
         rows, metric="drift.largest_psi", scale="amount", value=psi, broken=("limits",), judged=(), reason=None
     )
     young = ControlChart("performance.auc", "share", 0.75, 120, 9, reason="9 of the 28 nights of phase I have it")
-    together = JointBaseline(("volume.rows", "drift.largest_psi"), 28, 1, ((1.0, 0.1), (0.1, 1.0)))
+    together = JointBaseline(("volume.rows", "drift.largest_psi"), first.first, 28, 1, ((1.0, 0.1), (0.1, 1.0)))
     joint = JointAnomaly(together.metrics, 1.5, 14.2, baseline=together)
     return ControlCharts((rows, moved, young), joint, 28, ((night - timedelta(days=1), "c" * 64),))
 

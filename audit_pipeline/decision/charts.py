@@ -93,32 +93,35 @@ def _joint(measured: ControlCharts) -> Finding:
         counts=True,
         value=joint.distance,
         limit=joint.limit,
-        n=None,
-        reason=f"{text}: unlike the nights of phase I. {_farthest(measured)} is farthest from its centre.",
+        n=len(joint.metrics),
+        reason=_unlike(measured),
         conclusion="out of control",
     )
 
 
 def _together(joint: JointAnomaly) -> str:
-    return f"The squared distance of {len(joint.metrics)} numbers together"
+    far = f"{number(joint.distance)} (limit {number(joint.limit)})"
+    return f"The squared distance of {len(joint.metrics)} numbers together is {far}"
 
 
-def _farthest(measured: ControlCharts) -> str:
+def _unlike(measured: ControlCharts) -> str:
+    """Say that all numbers together are far out, and which of them most."""
     members = [c for c in measured.charts if c.metric in measured.joint.metrics and c.z is not None]
-    return max(members, key=lambda c: abs(c.z or 0.0)).metric
+    farthest = max(members, key=lambda c: abs(c.z or 0.0)).metric
+    return f"{_together(measured.joint)}: unlike the nights of phase I. {farthest} is farthest from its centre."
 
 
 def _others(measured: ControlCharts) -> Iterator[Finding]:
     """Say what is out of control and not judged, and how many numbers have no limits yet."""
     charted = [chart for chart in measured.charts if chart.z is not None]
     out = [(c.metric, r) for c in charted if (r := [x for x in c.broken if x in STRONG and x not in c.judged])]
-    if measured.joint.broken and not measured.joint.judged:
-        out.append((_together(measured.joint).lower(), ["limits"]))
     waiting = [c for c in measured.charts if c.value is not None and c.z is None]
+    if measured.joint.broken and not measured.joint.judged:
+        yield _shown(_unlike(measured), n=len(measured.joint.metrics))
     if out:
         told = "; ".join(f"{name} ({', '.join(READABLE[rule] for rule in rules)})" for name, rules in out)
         text = f"{len(out)} of {len(charted)} charted numbers are out of control, shown and not judged: {told}."
-        yield _shown(text)
+        yield _shown(text, n=len(charted))
     elif charted:
         text = f"{len(charted)} of {len(charted) + len(waiting)} numbers have a control chart; none is out of control."
         yield passed(Stage.AUDIT, NAME, text, n=len(charted), counts=False)
@@ -128,7 +131,7 @@ def _others(measured: ControlCharts) -> Iterator[Finding]:
         yield not_evaluated(Stage.AUDIT, NAME, text, n=most, counts=False, conclusion="phase I")
 
 
-def _shown(reason: str) -> Finding:
+def _shown(reason: str, *, n: int) -> Finding:
     """An alarm that nobody asked to be judged."""
     return Finding(
         stage=Stage.AUDIT,
@@ -139,7 +142,7 @@ def _shown(reason: str) -> Finding:
         counts=False,
         value=None,
         limit=None,
-        n=None,
+        n=n,
         reason=reason,
         conclusion="out of control",
     )

@@ -1,7 +1,7 @@
 """How far a chart looks back: the newest earlier nights of the same model version, and what they left of phase I."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -45,35 +45,36 @@ def look_back(
     for night, digest, result in past:
         if result["model_version"] != version or (policy.restart and night < policy.restart):
             break
-        found.append(_read(night, digest, dict(result)))
+        found.append(_read(night, digest, dict(result), policy.restart or date.min))
         bare -= {metric for metric, _ in found[-1].baselines}
         if len(found) >= WINDOW and (not bare or len(found) >= REACH * policy.nights):
             break
     return found
 
 
-def _read(night: date, digest: str, result: dict[str, Any]) -> EarlierNumbers:
-    """Take numbers and baselines out of a record; one from before there were charts has numbers only."""
+def _read(night: date, digest: str, result: dict[str, Any], since: date) -> EarlierNumbers:
+    """Take out of a record its numbers, and what it carries of a phase I that began on `since` or later.
+
+    A record from before there were charts has numbers only.
+    """
     charts = result.get("charts") or {"charts": (), "joint": {"baseline": None}}
-    baselines = {
-        (chart["metric"], chart["scale"]): _baseline(chart["baseline"])
-        for chart in charts["charts"]
-        if chart["baseline"]
-    }
-    joint = charts["joint"]["baseline"]
-    return EarlierNumbers(night, digest, numbers(result), baselines, _joint(joint) if joint else None)
+    frozen = ((c["metric"], c["scale"], _baseline(c["baseline"])) for c in charts["charts"] if c["baseline"])
+    baselines = {(metric, scale): baseline for metric, scale, baseline in frozen if baseline.first >= since}
+    joint = _joint(charts["joint"]["baseline"]) if charts["joint"]["baseline"] else None
+    return EarlierNumbers(night, digest, numbers(result), baselines, joint if joint and joint.first >= since else None)
 
 
 def _baseline(row: dict[str, Any]) -> Baseline:
-    dates = {name: date.fromisoformat(row[name]) for name in ("first", "last")}
-    numbers_of = {name: float(row[name]) for name in ("centre", "sigma", "autocorrelation")}
-    kept = {field.name: row[field.name] for field in fields(Baseline)}
-    return Baseline(**kept | dates | numbers_of | {"weekdays": tuple(map(float, row["weekdays"]))})
+    """Read a baseline; JSON writes 1.0 as 1, and a date as text."""
+    nights = {name: date.fromisoformat(row[name]) for name in ("first", "last")}
+    floats = {name: float(row[name]) for name in ("centre", "sigma", "autocorrelation")}
+    return Baseline(**row | nights | floats | {"weekdays": tuple(map(float, row["weekdays"]))})
 
 
 def _joint(row: dict[str, Any]) -> JointBaseline:
     covariance = tuple(tuple(map(float, line)) for line in row["covariance"])
-    return JointBaseline(tuple(row["metrics"]), row["nights"], row["spent"], covariance)
+    first = date.fromisoformat(row["first"])
+    return JointBaseline(tuple(row["metrics"]), first, row["nights"], row["spent"], covariance)
 
 
 def series(earlier: Iterable[EarlierNumbers], metric: str, scale: str) -> list[Point]:

@@ -56,7 +56,8 @@ def numbers(result: Row) -> dict[str, Number]:
         for name, value, about in take(result):
             how = scale if isinstance(scale, str) else scale(name)
             if isinstance(value, int | float) and math.isfinite(value) and holds(how, float(value)):
-                n, lo, hi = about.get("n"), about.get("lo"), about.get("hi")
+                n = int(value) if how == "count" else about.get("n")
+                lo, hi = about.get("lo"), about.get("hi")
                 found[f"{kind}.{name}"] = Number(how, float(value), n, lo, hi)
     return found
 
