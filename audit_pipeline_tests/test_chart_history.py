@@ -10,6 +10,7 @@ import pytest
 
 from audit_pipeline.config.charts import ChartsPolicy
 from audit_pipeline.evidence import Store
+from audit_pipeline.evidence.past import Past
 from audit_pipeline.evidence.store import result_digest
 from audit_pipeline.metrics.control_charts import measure_charts
 from audit_pipeline.records import AuditResult, ControlChart
@@ -92,6 +93,18 @@ def test_a_restart_by_the_policy_begins_phase_one_anew(filled: Store) -> None:
     baseline = chart(result).baseline
     assert baseline is not None
     assert baseline.first >= night_of(20)
+
+
+def test_a_night_whose_log_never_came_charts_nothing_and_carries_phase_one_on(filled: Store) -> None:
+    nothing = dict.fromkeys(("snapshot", "validation", "drift", "performance", "fairness")) | {"profile": []}
+    past = Past(filled, "churn", before=night_of(COUNT)).whole()
+    found = measure_charts(nothing, night_of(COUNT), past, version="1", policy=ChartsPolicy())
+    assert {(c.value, c.z, c.broken, c.reason) for c in found.charts} == {
+        (None, None, (), "it was not measured tonight")
+    }
+    assert all(c.baseline is not None for c in found.charts)
+    assert (found.joint.distance, found.joint.reason) == (None, "fewer than two of its numbers were measured tonight")
+    assert found.joint.baseline is not None
 
 
 @pytest.fixture

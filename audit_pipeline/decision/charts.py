@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.config.charts import JOINT
 from audit_pipeline.decision.findings import not_evaluated, number, passed
+from audit_pipeline.decision.measured import Measured
 from audit_pipeline.records import ControlChart, ControlCharts, Finding, JointAnomaly, Outcome, Severity, Stage
 
 NAME = "control_chart"
@@ -25,28 +26,33 @@ READABLE = {
     "ewma": "its moving average is beyond its limits",
     "cusum": "its summed shift is beyond its limit",
 }
+NEEDS_LABELS = ("performance.", "fairness.", "volume.labelled")
 STRONG = ("limits", "ewma", "cusum")  # what is told of a number that is not judged; patterns stand in the record
 
 
-def charts(model: ModelConfig, measured: ControlCharts | None) -> Iterator[Finding]:
-    """One finding per judged number that is out of control or has no chart, and one for all others together."""
-    if measured is None:
+def charts(model: ModelConfig, measured: Measured) -> Iterator[Finding]:
+    """One finding per judged number, and one for all others together."""
+    found = measured.charts
+    if found is None:
         return
-    by_name = {chart.metric: chart for chart in measured.charts}
+    by_name = {chart.metric: chart for chart in found.charts}
+    ended = measured.drift is None and measured.performance is None
     for name in model.policy.charts.warn:
         if name == JOINT:
-            yield _joint(measured)
+            yield _joint(found)
         else:
-            yield _judged(name, by_name.get(name))
-    yield from _others(measured)
+            yield _judged(name, by_name.get(name), ended=ended)
+    yield from _others(found)
 
 
-def _judged(name: str, chart: ControlChart | None) -> Finding:
+def _judged(name: str, chart: ControlChart | None, *, ended: bool) -> Finding:
     """Hold one number against the rules the owner chose."""
     if chart is None or chart.z is None:
         why = chart.reason if chart else "it has not been measured so far"
         text = f"{name} was not held against its control chart: {why}."
-        return not_evaluated(Stage.AUDIT, _of(name), text, n=chart.n if chart else None, counts=False)
+        in_phase_one = chart is not None and chart.baseline is None and chart.value is not None
+        counts = not (in_phase_one or ended or name.startswith(NEEDS_LABELS))
+        return not_evaluated(Stage.AUDIT, _of(name), text, n=chart.n if chart else None, counts=counts)
     broken = [rule for rule in chart.broken if rule in chart.judged]
     text = f"{name} is {number(chart.value)}, where {number(chart.centre)} is expected ({_limits(chart)})"
     if not broken:

@@ -34,7 +34,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *performance(model, measured.performance),
         *fairness(model, measured),
         *explanation(model, measured.explanation),
-        *charts(model, measured.charts),
+        *charts(model, measured),
     )
     findings = (*findings, *_not_run(model, measured, findings))
     verdict = worst(finding.outcome for finding in findings if finding.counts)

@@ -2,13 +2,17 @@
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit_pipeline.config.charts import FIXED, JOINT, Rule
+from audit_pipeline.decision.charts import READABLE
 from audit_pipeline.evidence.canonical import plain
 from audit_pipeline.metrics.charted import Number, numbers
+from audit_pipeline.metrics.nelson import RULES
 from audit_pipeline.metrics.scales import SCALES, holds
 from audit_pipeline_tests.builders import make_result, make_store
 
@@ -34,6 +38,14 @@ def test_a_whole_record_gives_its_numbers_with_their_errors(tmp_path: Path) -> N
         "performance.cost": "identity",
         "fairness.impact_ratio.region": "amount",
     }
+
+
+def test_what_is_charted_can_be_judged_and_every_rule_has_words(tmp_path: Path) -> None:
+    fixed = {
+        name for name in numbers(plain(make_result(make_store(tmp_path)))) if not name.startswith(("perf", "fair"))
+    }
+    assert fixed | {JOINT, "quality.accuracy", "quality.consistency", "drift.mean_prediction"} == set(FIXED)
+    assert (*RULES, "ewma", "cusum") == get_args(Rule) == tuple(READABLE)
 
 
 def test_an_empty_record_has_no_numbers_and_an_old_one_those_it_has() -> None:
