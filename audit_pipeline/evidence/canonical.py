@@ -4,14 +4,12 @@ import dataclasses
 import hashlib
 import json
 import math
-import re
 from datetime import date
 from enum import Enum
 from typing import Any
 
 import rfc8785
 
-LONG = re.compile(rb"(?:^|[\s:\[,-])\d{16}")  # digits of a number that may reach it; in a text, it costs only time
 SAFE = 2**53  # RFC 8785 knows whole numbers below this; a larger one is a float that has no fraction
 
 
@@ -66,10 +64,8 @@ def read_json(data: bytes) -> Any:
     Raises:
         ValueError: it is no JSON, or nested beyond reason.
     """
-    # most data holds no number so long that it must be looked at, and is read in half the time
-    whole = _number if LONG.search(data) else int
     try:
-        return json.loads(data, parse_int=whole, parse_constant=_refuse)
+        return json.loads(data, parse_int=_number, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
 
