@@ -5,6 +5,7 @@ published database that follow from the log alone: a record is held against the 
 stood in the log before it. What is there already is not made again, and `rebuild` makes the same.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
@@ -33,7 +34,7 @@ ORDER BY r.model_id, r.log_index
 
 
 def chart_durations(connection: "DuckDBPyConnection") -> None:
-    """Add the charts of the records that have none yet, in a transaction of its own."""
+    """Add the charts of the records that have none yet."""
     found = connection.execute(RECORDS, {"metric": METRIC}).fetchall()
     by_model: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for model_id, *about in found:
@@ -62,8 +63,6 @@ def _rows(model_id: str, records: list[tuple[Any, ...]]) -> Iterator[dict[str, A
 
 def _points(seen: dict[date, tuple[str, float]], before: date, version: str) -> "list[Point]":
     """Return the earlier nights since the model's version was last changed, oldest first."""
-    import math
-
     from audit_pipeline.metrics.phase_one import Point
 
     points: list[Point] = []

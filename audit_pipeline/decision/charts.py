@@ -2,7 +2,8 @@
 
 Every rule of every number errs now and then on quiet nights, and there are dozens of numbers: what the owner did not
 choose to be warned of is shown and not counted. During phase I there is nothing to be held against, which is neither
-an alarm nor a pass.
+an alarm nor a pass. A judged number that is missing counts as not evaluated, unless it needs labels, whose absence is
+told and counted where they belong, or the line ended before it.
 """
 
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ def _judged(name: str, chart: ControlChart | None, *, ended: bool) -> Finding:
         outcome=Outcome.WARN,
         counts=True,
         value=chart.value,
-        limit=chart.upper if chart.z > 0 else chart.lower,
+        limit=(chart.upper if chart.z > 0 else chart.lower) if "limits" in broken else None,
         n=chart.n,
         reason=f"{text}: {', '.join(READABLE[rule] for rule in broken)}.",
         conclusion="out of control",
@@ -85,11 +86,8 @@ def _joint(measured: ControlCharts) -> Finding:
     if joint.distance is None or joint.limit is None:
         text = f"The night's numbers together were not judged: {joint.reason}."
         return not_evaluated(Stage.AUDIT, name, text, n=None, counts=False)
-    text = f"{_together(joint)} is {number(joint.distance)} (limit {number(joint.limit)})"
     if not joint.broken:
-        return passed(
-            Stage.AUDIT, name, f"{text}: like the nights of phase I.", n=joint.baseline.nights if joint.baseline else 0
-        )
+        return passed(Stage.AUDIT, name, f"{_together(joint)}: like the nights of phase I.", n=len(joint.metrics))
     return Finding(
         stage=Stage.AUDIT,
         name=name,

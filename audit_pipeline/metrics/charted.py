@@ -26,7 +26,7 @@ SHARES = {  # performance metrics from 0 to 1
     "macro_f1",
     "weighted_f1",
 }
-AMOUNTS = {"rmse", "mae", "log_loss", "brier", "ece", "interval_width", "mape"}  # from 0 on, skewed
+AMOUNTS = {"rmse", "mae", "log_loss", "brier", "ece", "interval_width"}  # from 0 on, skewed
 GROUPS = {"impact_ratio": "amount", "proxy_auc": "share", "mae_difference": "amount", "bias_difference": "amount"}
 
 
@@ -115,15 +115,13 @@ def _largest_psi(result: Row) -> Taken:
 
 
 def _output(result: Row) -> Taken:
-    """The mean prediction, with the error of a mean."""
-    output = next((p for p in result.get("profile") or () if p["role"] in ("score", "prediction")), None)
+    """The mean of the score, or of the predicted number, with the error of a mean."""
+    by_role = {p["role"]: p for p in result.get("profile") or ()}
+    output = by_role.get("score") or by_role.get("prediction")
     if output and output["mean"] is not None and output["sd"] is not None:
-        half = Z * output["sd"] / math.sqrt(max(1, output["n"] - output["missing"]))
-        yield (
-            "mean_prediction",
-            output["mean"],
-            {"n": output["n"], "lo": output["mean"] - half, "hi": output["mean"] + half},
-        )
+        mean, n = output["mean"], output["n"] - output["missing"]
+        half = Z * output["sd"] / math.sqrt(n)
+        yield "mean_prediction", mean, {"n": n, "lo": mean - half, "hi": mean + half}
 
 
 def _groups(result: Row) -> Taken:

@@ -267,7 +267,7 @@ CREATE TABLE control_chart (
     value DOUBLE,  -- the number; NULL: not measured that night; of joint the squared Mahalanobis distance
     n BIGINT,  -- rows behind it
     phase INTEGER,  -- 1 while limits are not known yet, then 2
-    nights BIGINT,  -- earlier nights with the number: of phase I so far, then those since, at most 29
+    nights BIGINT,  -- earlier nights with the number: of phase I so far, then those since, at most 29; of joint those of phase I
     phase_first DATE,  -- first night of phase I
     phase_last DATE,  -- last night of phase I; limits are frozen from then on
     centre DOUBLE,  -- what is expected of the night, its weekday considered

@@ -83,5 +83,8 @@ def test_all_numbers_together_warn_when_asked_and_are_shown_when_not() -> None:
     quiet = replace(joint, judged=True, broken=False, distance=3.1)
     verdict, findings = found(replace(charts, joint=quiet), TOGETHER)
     assert finding(findings, "control_chart:joint").outcome is Outcome.PASS
+    assert finding(findings, "control_chart:joint").reason == (
+        "The squared distance of 2 numbers together is 3.1 (limit 14.25): like the nights of phase I."
+    )
     _, findings = found(charts, TOGETHER)
     assert finding(findings, "control_chart:joint").outcome is Outcome.NOT_EVALUATED

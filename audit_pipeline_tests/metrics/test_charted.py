@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_pipeline.config.charts import FIXED, JOINT, Rule
+from audit_pipeline.config.fairness import FAIR
+from audit_pipeline.config.metrics import METRICS
 from audit_pipeline.decision.charts import READABLE
 from audit_pipeline.evidence.canonical import plain
-from audit_pipeline.metrics.charted import Number, numbers
+from audit_pipeline.metrics.charted import AMOUNTS, GROUPS, SHARES, Number, numbers
 from audit_pipeline.metrics.nelson import RULES
 from audit_pipeline.metrics.scales import SCALES, holds
 from audit_pipeline_tests.builders import make_result, make_store
@@ -46,12 +48,24 @@ def test_what_is_charted_can_be_judged_and_every_rule_has_words(tmp_path: Path) 
     }
     assert fixed | {JOINT, "quality.accuracy", "quality.consistency", "drift.mean_prediction"} == set(FIXED)
     assert (*RULES, "ewma", "cusum") == get_args(Rule) == tuple(READABLE)
+    assert {name for table in METRICS.values() for name in table} >= SHARES | AMOUNTS
+    assert set(GROUPS) == {name for names in FAIR.values() for name in names} - {"equalised_odds_difference"}
 
 
 def test_an_empty_record_has_no_numbers_and_an_old_one_those_it_has() -> None:
     parts = ("snapshot", "validation", "drift", "performance", "fairness")
     assert numbers(dict.fromkeys(parts) | {"profile": []}) == {}
     assert set(numbers({"snapshot": {"rows": 5}})) == {"volume.rows"}
+
+
+def test_the_mean_prediction_is_that_of_the_score_with_the_error_of_a_mean() -> None:
+    class_, score = (
+        {"role": r, "n": 110, "missing": 10, "mean": m, "sd": 2.0} for r, m in (("prediction", 1.0), ("score", 0.4))
+    )
+    found = numbers({"profile": [class_, score]})["drift.mean_prediction"]
+    assert (found.value, found.n) == (0.4, 100)
+    assert found.on_scale() == pytest.approx((0.4, 0.2))  # 2 / sqrt(100)
+    assert numbers({"profile": [class_]})["drift.mean_prediction"].value == 1.0
 
 
 def test_what_cannot_stand_on_its_scale_is_no_number() -> None:
