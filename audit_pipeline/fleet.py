@@ -15,6 +15,7 @@ from audit_pipeline.config import Project
 from audit_pipeline.config.secrets import read_secret
 from audit_pipeline.due import newest_night, remember, state_of
 from audit_pipeline.durable import locked
+from audit_pipeline.durations import chart_durations
 from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError
 from audit_pipeline.evidence import LogEntry, Store
 from audit_pipeline.evidence.canonical import canonical, sha256
@@ -63,7 +64,8 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
     """
     store = Store(project.layout)
 
-    def load_lineage(connection: duckdb.DuckDBPyConnection) -> None:
+    def beside(connection: duckdb.DuckDBPyConnection) -> None:
+        chart_durations(connection)
         lineage.load(connection, project.layout.outbox, project.layout.inbox)
 
     with locked(project.layout.audit / ".locks" / "publish"):
@@ -72,7 +74,7 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
             return project.layout.database
         seen.unlink(missing_ok=True)
         entries = (asdict(entry) for entry in store.log.entries())
-        path = publish(project.layout, entries, store.read_record, also=load_lineage, anew=anew)
+        path = publish(project.layout, entries, store.read_record, also=beside, anew=anew)
         with suppress(OSError):  # without the note, the next call publishes again
             seen.parent.mkdir(parents=True, exist_ok=True)
             seen.write_bytes(state)

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from audit_pipeline.config import Limits, ModelConfig, Project
-from audit_pipeline.decision import Measured
+from audit_pipeline.decision import Measured, nights_to_look_back
 from audit_pipeline.errors import AuditError, ModelDigestError
+from audit_pipeline.evidence.canonical import plain
+from audit_pipeline.evidence.history import earlier_nights
+from audit_pipeline.evidence.past import Past
 from audit_pipeline.gather import Gathered
 from audit_pipeline.records import (
     DomainScore,
@@ -51,6 +54,28 @@ def measure(
     explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.artefact else None
     faults = (*gathered.faults, *night_of.faults)
     return Measured(snapshot, validation, drift, performance, explanation, faults, fairness)
+
+
+def compare_with_earlier(
+    model: ModelConfig, night: date, gathered: Gathered, measured: Measured, past: Past
+) -> Measured:
+    """Look back: did a warning stay, and are tonight's numbers like those of the nights before?
+
+    Raises:
+        EvidenceError: a record that decides whether a warning stayed is missing or was changed.
+    """
+    from audit_pipeline.metrics.control_charts import measure_charts
+
+    earlier = earlier_nights(past, nights=nights_to_look_back(model, measured.drift))
+    measured = replace(measured, earlier=earlier)
+    stages = (Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE)
+    tonight = {stage.value: plain(getattr(measured, stage.value)) for stage in stages}
+    tonight |= {"profile": plain(gathered.profile), "fairness": plain(measured.fairness)}
+    try:
+        charts = measure_charts(tonight, night, past.whole(), version=model.version, policy=model.policy.charts)
+    except Exception as error:  # noqa: BLE001 (the edge: the charts never take the night's own numbers down)
+        return replace(measured, faults=(*measured.faults, _broken(Stage.AUDIT, "control_chart", error)))
+    return replace(measured, charts=charts)
 
 
 class _Night:

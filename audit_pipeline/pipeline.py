@@ -2,18 +2,19 @@
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from audit_pipeline import __version__
 from audit_pipeline.config import Project
-from audit_pipeline.decision import Measured, decide, nights_to_look_back
+from audit_pipeline.decision import Measured, decide
 from audit_pipeline.engines import engine_versions
 from audit_pipeline.evidence import Committed, Store
-from audit_pipeline.evidence.history import earlier_nights, history_of
+from audit_pipeline.evidence.history import history_of
+from audit_pipeline.evidence.past import Past
 from audit_pipeline.gather import Gathered, gather
-from audit_pipeline.measure import measure
+from audit_pipeline.measure import compare_with_earlier, measure
 from audit_pipeline.records import (
     SCHEMA_VERSION,
     AuditResult,
@@ -78,12 +79,12 @@ def audit_model_night(
             gathered = gather(project, model, night, store=store, newest=newest or night, watch=watch)
             measured = measure(project, model.config, night, gathered, work=work, watch=watch)
             with watch.stage(Stage.AUDIT):
-                back = nights_to_look_back(model.config, measured.drift)
-                measured = replace(measured, earlier=earlier_nights(store, model_id, before=night, nights=back))
+                past = Past(store, model_id, before=night)
+                measured = compare_with_earlier(model.config, night, gathered, measured, past)
                 decision = decide(model.config, measured)
                 watch.outcome(decision.verdict)
                 result = _result(project, model_id, night, gathered, measured, decision)
-                committed = _keep(store, result, run=run, rendered=work / "rendered", watch=watch)
+                committed = _keep(store, result, past, run=run, rendered=work / "rendered", watch=watch)
         except BaseException:
             if on_crash:
                 on_crash(trace_of(project, model.config, night, run, watch, gathered))
@@ -132,16 +133,22 @@ def _result(
         explanation=measured.explanation,
         decision=decision,
         fairness=measured.fairness,
+        charts=measured.charts,
     )
 
 
 def _look_back(gathered: Gathered, measured: Measured) -> tuple[tuple[date, str], ...]:
-    """Name every earlier night the result depends on, newest first: a window's, and where a warning may have stayed."""
+    """Name the earlier nights of a window, and those where a warning may have stayed, newest first.
+
+    Those of the control charts stand with the charts.
+    """
     looked_at = {earlier.night: earlier.result_digest for earlier in measured.earlier}
     return tuple(sorted((looked_at | dict(gathered.look_back)).items(), reverse=True))
 
 
-def _keep(store: Store, result: AuditResult, *, run: RunContext, rendered: Path, watch: Stopwatch) -> Committed:
+def _keep(
+    store: Store, result: AuditResult, past: Past, *, run: RunContext, rendered: Path, watch: Stopwatch
+) -> Committed:
     """Render the report and commit the record."""
     from audit_pipeline.evidence.report import render_report
     from audit_pipeline.evidence.store import files_in, result_digest
@@ -152,7 +159,7 @@ def _keep(store: Store, result: AuditResult, *, run: RunContext, rendered: Path,
         result_digest=result_digest(result),
         run_id=run.run_id,
         created=run.created,
-        history=history_of(store, result.model_id, before=result.night),
+        history=history_of(past),
         files=files_in(rendered),
     )
     (rendered / "report.html").write_text(page, encoding="utf-8")

@@ -377,6 +377,82 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a number does when nothing is wrong, from the nights of phase I; frozen from then on.
+
+    Centre, sigma and weekdays are on the chart's scale, and sigma is widened for having been estimated.
+    """
+
+    first: date  # night of phase I
+    last: date
+    nights: int  # that it stands on
+    set_aside: int  # nights that were out of control in phase I, and left out once
+    centre: float
+    sigma: float  # of one night
+    weekdays: tuple[float, ...] = ()  # Monday to Sunday, added to the centre; (): no weekly season was found
+    autocorrelation: float = 0.0  # of a night and the one before; 0 where it is below
+
+
+@dataclass(frozen=True, slots=True)
+class ControlChart:
+    """One number of the night among those of earlier nights; all but z and cusum in the number's own unit."""
+
+    metric: str  # kind.name, such as volume.rows or performance.auc
+    scale: str  # on which it is charted: identity, share, count, amount or log
+    value: float | None
+    n: int | None  # rows behind the number
+    nights: int  # earlier nights that have it: of phase I until there is a baseline, then those looked at since
+    baseline: Baseline | None = None
+    centre: float | None = None
+    lower: float | None = None  # limits of the night; None: there is none below
+    upper: float | None = None
+    z: float | None = None  # standard deviations from the centre
+    ewma: float | None = None  # exponentially weighted mean of the nights
+    ewma_lower: float | None = None
+    ewma_upper: float | None = None
+    cusum_low: float | None = None  # summed shift below the centre, in standard deviations
+    cusum_high: float | None = None  # and above it
+    cusum_limit: float | None = None
+    broken: tuple[str, ...] = ()  # rules: limits, nelson_2 to nelson_8, ewma, cusum
+    judged: tuple[str, ...] = ()  # rules whose break warns, by the policy
+    reason: str | None = None  # why it was not evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class JointBaseline:
+    """How the numbers of a night vary together, as standard deviations from their centres."""
+
+    metrics: tuple[str, ...]
+    first: date  # night of phase I
+    nights: int  # that it stands on: they have all numbers, none of them far out
+    spent: int  # what their centres were estimated from: 1, or 7 weekdays
+    covariance: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JointAnomaly:
+    """How far a night's numbers together are from what they do together, and what moved most."""
+
+    metrics: tuple[str, ...]  # that were there
+    distance: float | None  # squared Mahalanobis distance
+    limit: float | None  # above it there is an anomaly
+    broken: bool = False
+    judged: bool = False  # whether it warns, by the policy
+    baseline: JointBaseline | None = None
+    reason: str | None = None  # why it was not evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCharts:
+    """The numbers of a night against those of the nights before."""
+
+    charts: tuple[ControlChart, ...]
+    joint: JointAnomaly
+    nights_needed: int  # of phase I
+    look_back: tuple[tuple[date, str], ...]  # earlier nights they stand on, newest first -> their result_digest
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One answer against the owner's policy."""
 
@@ -541,6 +617,19 @@ class AuditResult:
     explanation: Explanation | None
     decision: Decision
     fairness: Fairness | None = None  # None: no groups are declared, or see the findings
+    charts: ControlCharts | None = None  # None: records from before there were any
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPoint:
+    """A charted number of an earlier night with the limits of that night."""
+
+    metric: str
+    value: float | None
+    centre: float | None
+    lower: float | None
+    upper: float | None
+    broken: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,3 +642,4 @@ class HistoryPoint:
     worst_psi: float | None
     worst_psi_column: str | None
     metric: float | None  # the task's main metric: auc or rmse
+    charts: tuple[ChartPoint, ...] = ()

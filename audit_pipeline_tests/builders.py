@@ -17,10 +17,13 @@ from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
+    Baseline,
     CheckResult,
     Column,
     ColumnProfile,
     ConfusionCell,
+    ControlChart,
+    ControlCharts,
     Decision,
     DomainScore,
     Drift,
@@ -32,6 +35,8 @@ from audit_pipeline.records import (
     Grouping,
     GroupMetric,
     Importance,
+    JointAnomaly,
+    JointBaseline,
     Maturity,
     Outcome,
     Performance,
@@ -114,13 +119,16 @@ def make_result(
         explanation=_explanation(),
         decision=_decision(verdict, psi),
         fairness=_fairness(),
+        charts=_charts(night, psi),
     )
 
 
 def without_data(result: AuditResult) -> AuditResult:
     """Return the result of the same night when its log never came."""
     decision = replace(result.decision, verdict=Outcome.NOT_EVALUATED, conclusion="NOT_EVALUATED, missing night")
-    nothing = dict.fromkeys(("source", "snapshot", "validation", "drift", "performance", "explanation", "fairness"))
+    nothing = dict.fromkeys(
+        ("source", "snapshot", "validation", "drift", "performance", "explanation", "fairness", "charts")
+    )
     return replace(result, decision=decision, profile=(), **nothing)  # type: ignore[arg-type]
 
 
@@ -200,6 +208,23 @@ def _fairness() -> Fairness:
     groups = (best, other, replace(small, reason="20 rows stand behind it, 30 are needed"), whole, proxy)
     unmeasured = Grouping("slice", "zip", (), None, 0, "zip has more than 100 values")
     return Fairness((Grouping("protected", "region", groups, "north", 2), unmeasured), 1, 30, 120, 0, 7)
+
+
+def _charts(night: date, psi: float | None) -> ControlCharts:
+    """The night's rows in control, the drift out of it, one number still in phase I, and all together."""
+    first = Baseline(night - timedelta(days=40), night - timedelta(days=13), 28, 0, 34.6, 1.0, (0.0,) * 7, 0.1)
+    rows = ControlChart(
+        *("volume.rows", "count", 300.0, 300, 12, first, 299.6, 249.9, 353.8, 0.02, 300.1, 282.4, 317.4, 0.0, 0.1, 5.7),
+        judged=("limits",),
+        reason="a reason, so that every column is filled",
+    )
+    moved = replace(
+        rows, metric="drift.largest_psi", scale="amount", value=psi, broken=("limits",), judged=(), reason=None
+    )
+    young = ControlChart("performance.auc", "share", 0.75, 120, 9, reason="9 of the 28 nights of phase I have it")
+    together = JointBaseline(("volume.rows", "drift.largest_psi"), first.first, 28, 1, ((1.0, 0.1), (0.1, 1.0)))
+    joint = JointAnomaly(together.metrics, 1.5, 14.2, baseline=together)
+    return ControlCharts((rows, moved, young), joint, 28, ((night - timedelta(days=1), "c" * 64),))
 
 
 def _decision(verdict: Outcome, psi: float | None) -> Decision:

@@ -16,6 +16,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
     STAGES,
     [
         "due",
+        "durations",
         "engines",
         "fleet",
         "gather",

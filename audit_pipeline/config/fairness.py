@@ -99,6 +99,15 @@ def broken_fairness(raw: Any, columns: dict[str, Any], task: Any, policy: dict[s
     yield from _judged(limits, protected, task)
 
 
+def protected_groups(raw: Any) -> tuple[str, ...]:
+    """Return the protected attributes of raw data, intersections too, as the numbers about them are called."""
+    given = mapping(raw)
+    protected, crossed = _texts(given.get("protected")), _lists(given.get("intersections"))
+    if given.get("intersections") is True:
+        crossed = [list(pair) for pair in combinations(protected, 2)]
+    return (*protected, *(JOIN.join(each) for each in crossed))
+
+
 def _named(given: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Every column that is named, with its place."""
     for name in _texts(given.get("protected")):

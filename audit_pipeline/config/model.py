@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
-from audit_pipeline.config.fairness import Fairness, broken_fairness
+from audit_pipeline.config.charts import broken_charts
+from audit_pipeline.config.fairness import Fairness, broken_fairness, protected_groups
 from audit_pipeline.config.metrics import METRICS, NEEDS
 from audit_pipeline.config.policy import Policy
 from audit_pipeline.config.source import NightlySource, Reference
@@ -144,6 +145,7 @@ class ModelConfig(Ruled):
                 text = f"is not in `columns` of this file.{did_you_mean(str(name), columns)}"
                 yield ("policy", "drift", "columns", name), text
         yield from broken_fairness(data.get("fairness"), columns, task, policy)
+        yield from broken_charts(policy.get("charts"), task, protected_groups(data.get("fairness")))
         yield from _broken_metrics(data, columns, str(task))
 
     def by_role(self, role: Role) -> str | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Strict
+from audit_pipeline.config.charts import ChartsPolicy
 
 
 class Limit(Strict):
@@ -201,6 +202,7 @@ class Policy(Strict):
     explanation: ExplanationPolicy = Field(default_factory=ExplanationPolicy)
     quality: QualityPolicy = Field(default_factory=QualityPolicy)
     fairness: FairnessPolicy = Field(default_factory=FairnessPolicy)
+    charts: ChartsPolicy = Field(default_factory=ChartsPolicy)
     on_warning_check: Literal["WARN", "FAIL"] = Field(
         default="WARN", description="what a failed expectation of severity warning comes to"
     )

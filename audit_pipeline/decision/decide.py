@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
+from audit_pipeline.decision.charts import charts
 from audit_pipeline.decision.checks import expectations, quality, row_ids
 from audit_pipeline.decision.domain import domain, domain_limits
 from audit_pipeline.decision.drift import drift, drift_limits
@@ -33,6 +34,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *performance(model, measured.performance),
         *fairness(model, measured),
         *explanation(model, measured.explanation),
+        *charts(model, measured),
     )
     findings = (*findings, *_not_run(model, measured, findings))
     verdict = worst(finding.outcome for finding in findings if finding.counts)

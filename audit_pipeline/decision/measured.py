@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from audit_pipeline.records import (
+    ControlCharts,
     Drift,
     EarlierNight,
     Explanation,
@@ -26,3 +27,4 @@ class Measured:
     faults: tuple[Finding, ...] = ()  # what kept a stage from running
     fairness: Fairness | None = None
     earlier: tuple[EarlierNight, ...] = ()  # newest first; see `nights_to_look_back`
+    charts: ControlCharts | None = None

@@ -17,6 +17,7 @@ import jinja2
 
 from audit_pipeline.evidence import plots, report_text, svg
 from audit_pipeline.evidence.plot_reliability import reliability_plot
+from audit_pipeline.evidence.report_charts import chart_name, chart_value, charts_section
 from audit_pipeline.evidence.report_fairness import WORDS, attribute_tables, fairness_fault
 from audit_pipeline.evidence.report_findings import (
     absent,
@@ -93,6 +94,7 @@ def render_report(
         labels=labels_line(result.performance),
         trend=_trend(result, points),
         nights=len(points),
+        charts=charts_section(result, points[:-1]),
         checks=check_groups(result.validation),
         drift=_drift(result) if result.drift else None,
         metrics=metric_groups(result),
@@ -192,6 +194,8 @@ def _template() -> jinja2.Template:
         "Outcome": Outcome,
         "Stage": Stage,
         "absent": absent,
+        "chart_name": chart_name,
+        "chart_value": chart_value,
         "four_fifths": WORDS,
         "facts": facts,
         "rule_of": rule_of,

@@ -23,6 +23,8 @@ WORDS = {
     "vanished_category_share": "vanished categories",
     "chi_square": "chi-square test",
     "domain_auc": "AUC of telling night from reference",
+    "largest_psi": "largest PSI",
+    "labelled": "labelled rows",
     "row_id_unique": "unique row ids",
     "auc": "AUC",
     "auprc": "AUPRC",

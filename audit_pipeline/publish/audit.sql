@@ -258,6 +258,37 @@ CREATE TABLE importance (
     method VARCHAR  -- explainer
 );
 
+-- One row per number: is it in control, among the nights before it? docs/decisions/0012 says how.
+CREATE TABLE control_chart (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    metric VARCHAR,  -- volume.rows, performance.auc, ...; joint for a few numbers together; duration.seconds for the audit itself
+    value DOUBLE,  -- the number; NULL: not measured that night; of joint the squared Mahalanobis distance
+    n BIGINT,  -- rows behind it
+    phase INTEGER,  -- 1 while limits are not known yet, then 2
+    nights BIGINT,  -- earlier nights with the number: of phase I so far, then those since, at most 29; of joint those of phase I
+    phase_first DATE,  -- first night of phase I
+    phase_last DATE,  -- last night of phase I; limits are frozen from then on
+    centre DOUBLE,  -- what is expected of the night, its weekday considered
+    lower DOUBLE,  -- lower limit of the night; NULL: there is none
+    upper DOUBLE,  -- upper limit of the night; NULL: there is none
+    z DOUBLE,  -- standard deviations from the centre, on the scale of the chart
+    ewma DOUBLE,  -- exponentially weighted moving average, in the number's unit
+    ewma_lower DOUBLE,  -- its lower limit
+    ewma_upper DOUBLE,  -- its upper limit
+    cusum_low DOUBLE,  -- cumulative sum of what is below the centre, in standard deviations
+    cusum_high DOUBLE,  -- of what is above it
+    cusum_limit DOUBLE,  -- alarm of either sum above it
+    autocorrelation DOUBLE,  -- of a night and the one before, in phase I; 0 where it is below
+    weekly BOOLEAN,  -- whether the expected value follows the weekday
+    scale VARCHAR,  -- identity, share (arcsine of the root), count (Anscombe), amount (cube root) or log
+    broken VARCHAR[],  -- rules it breaks: limits, nelson_2 to nelson_8, ewma, cusum
+    judged VARCHAR[],  -- rules whose break warns, by the policy
+    outcome VARCHAR,  -- WARN when a judged rule is broken, PASS when none is; NULL: shown, not judged
+    reason VARCHAR  -- why it was not evaluated
+);
+
 -- One row per finding: everything that is not PASS, and one summary per stage.
 CREATE TABLE finding (
     model_id VARCHAR,  -- model
@@ -288,12 +319,13 @@ CREATE TABLE artifact (
     media_type VARCHAR  -- its media type
 );
 
--- One row per earlier night that a record stands on (a window reference, a warning that stayed), with its result then.
+-- One row per earlier night that a record stands on and what for, with that night's result then.
 CREATE TABLE look_back (
     model_id VARCHAR,  -- model
     night DATE,  -- night of data
     record VARCHAR,  -- record that looked back
     earlier_night DATE,  -- night it used
+    purpose VARCHAR,  -- comparison (a window reference, a warning that stayed) or control chart
     result_digest VARCHAR  -- sha256 of that night's canonical result, as it was then
 );
 

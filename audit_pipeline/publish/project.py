@@ -25,8 +25,8 @@ def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], rea
     for number, entry in enumerate(entries, start=1):
         _add(rows, entry, read_record)
         if number % BATCH == 0:
-            _insert(connection, rows)
-    _insert(connection, rows)
+            insert(connection, rows)
+    insert(connection, rows)
     connection.execute((resources.files("audit_pipeline.publish") / "newest.sql").read_text(encoding="utf-8"))
 
 
@@ -44,7 +44,7 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
         rows["alert"].append(entry["body"] | place)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:
     """Insert the gathered rows by column name and forget them."""
     import pyarrow as pa
 

@@ -26,14 +26,14 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
         yield "artifact", key | _artifact(file)
     for finding in result["decision"]["findings"]:
         yield "finding", key | finding
-    for earlier, found in result["look_back"]:
-        yield "look_back", key | {"earlier_night": earlier, "result_digest": found}
+    yield from _look_back(key, result)
     yield from _checks(key, result["validation"])
     yield from _drift(key, result)
     yield from _domain(key, result["drift"])
     yield from _performance(key, result["performance"])
     yield from _importance(key, result["explanation"])
     yield from _fairness(key, result)
+    yield from _charts(key, result.get("charts"))
 
 
 PARQUET = "application/vnd.apache.parquet"
@@ -185,6 +185,48 @@ def _fairness(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
         if grouping["hidden"] or grouping["reason"]:
             hidden = {"value": grouping["hidden"], "reason": HIDDEN} if grouping["hidden"] else {}
             yield "fairness", about | {"metric": "hidden_groups", "reason": grouping["reason"]} | hidden
+
+
+def _look_back(key: Row, result: Row) -> Iterator[tuple[str, Row]]:
+    charts = result.get("charts") or {"look_back": ()}
+    for purpose, nights in (("comparison", result["look_back"]), ("control chart", charts["look_back"])):
+        for earlier, found in nights:
+            yield "look_back", key | {"earlier_night": earlier, "result_digest": found, "purpose": purpose}
+
+
+def _charts(key: Row, charts: Row | None) -> Iterator[tuple[str, Row]]:
+    """Rows of the control charts; records from before there were any lack the part."""
+    for chart in charts["charts"] if charts else ():
+        yield "control_chart", key | chart_row(chart)
+    if charts:
+        joint = charts["joint"]
+        rules = {"broken": ["limits"] if joint["broken"] else [], "judged": ["limits"] if joint["judged"] else []}
+        baseline = joint["baseline"]
+        about = {"metric": "joint", "value": joint["distance"], "upper": joint["limit"], "reason": joint["reason"]}
+        about |= {"phase": 2 if baseline else 1, "nights": baseline["nights"] if baseline else None}
+        yield "control_chart", key | about | rules | {"outcome": _judgement(joint["distance"], **rules)}
+
+
+def chart_row(chart: Row) -> Row:
+    """Return one number's chart as the table has it."""
+    baseline = chart["baseline"] or {}
+    return chart | {
+        "phase": 2 if baseline else 1,
+        "phase_first": baseline.get("first"),
+        "phase_last": baseline.get("last"),
+        "autocorrelation": baseline.get("autocorrelation"),
+        "weekly": bool(baseline["weekdays"]) if baseline else None,
+        "outcome": _judgement(chart["z"], broken=chart["broken"], judged=chart["judged"]),
+    }
+
+
+def _judgement(evaluated: float | None, *, broken: list[str], judged: list[str]) -> str | None:
+    """Return what the policy says of a chart; None when nothing of it is judged."""
+    if not judged:
+        return None
+    if evaluated is None:
+        return "NOT_EVALUATED"
+    return "WARN" if set(judged) & set(broken) else "PASS"
 
 
 def naive(time: str) -> str:

@@ -47,16 +47,37 @@ SELECT model_id, night, "column", method, score, threshold, p, n, drifted,
            PARTITION BY night, method ORDER BY place DESC ROWS UNBOUNDED PRECEDING)) AS fleet_adjusted_p
 FROM tested;
 
--- Model-nights whose reference holds an earlier night that was restated since: `run --force` audits them again.
+-- Model-nights that stand on an earlier night of which something they used was restated since: `run --force` audits
+-- them again. A control chart uses the numbers that it charts itself: labels that came for an earlier night make no
+-- chart stale that has no labels of its own yet.
 -- column found: result_digest of the earlier night when it was used
 -- column now: result_digest of the earlier night's newest record
 CREATE OR REPLACE VIEW v_stale AS
-SELECT m.model_id, m.night, m.record, l.earlier_night, l.result_digest AS found, e.result_digest AS now
+SELECT m.model_id, m.night, m.record, l.earlier_night, l.purpose, l.result_digest AS found, e.result_digest AS now
 FROM model_night m
 JOIN look_back l USING (model_id, night, record)
 JOIN model_night e ON e.model_id = l.model_id AND e.night = l.earlier_night
 WHERE e.result_digest <> l.result_digest
+  AND (l.purpose = 'comparison' OR EXISTS (
+    SELECT 1
+    FROM control_chart mine
+    LEFT JOIN control_chart new ON new.record = e.record AND new.metric = mine.metric
+    LEFT JOIN (SELECT c.metric, c.value FROM control_chart c JOIN record r USING (record)
+               WHERE r.model_id = l.model_id AND r.night = l.earlier_night AND r.result_digest = l.result_digest) old
+      ON old.metric = mine.metric
+    WHERE mine.record = m.record AND mine.value IS NOT NULL AND mine.metric NOT IN ('joint', 'duration.seconds')
+      AND new.value IS DISTINCT FROM old.value))
 ORDER BY m.model_id, m.night, l.earlier_night;
+
+-- Numbers that are out of control now: each by the newest night that has it, beyond a limit or by a sum of small
+-- shifts; patterns alone (nelson_2 to nelson_8) are in audit.control_chart.
+CREATE OR REPLACE VIEW v_out_of_control AS
+SELECT c.model_id, c.night, c.metric, c.value, c.centre, c.lower, c.upper, c.z, c.broken, c.outcome, c.record
+FROM control_chart c JOIN model_night m USING (model_id, night, record)
+WHERE c.z IS NOT NULL OR c.metric = 'joint' AND c.value IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY c.model_id, c.metric ORDER BY c.night DESC) = 1
+    AND list_has_any(c.broken, ['limits', 'ewma', 'cusum'])
+ORDER BY c.model_id, c.metric;
 
 -- What was known about performance, record by record: labels come late, and old values stay.
 -- column superseded: whether a newer record of the same model-night exists

@@ -9,10 +9,14 @@ from datetime import date, timedelta
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
+    Baseline,
     Bin,
+    ChartPoint,
     CheckResult,
     Column,
     ColumnProfile,
+    ControlChart,
+    ControlCharts,
     Decision,
     Distribution,
     Drift,
@@ -25,6 +29,7 @@ from audit_pipeline.records import (
     GroupMetric,
     HistoryPoint,
     Importance,
+    JointAnomaly,
     Maturity,
     Outcome,
     Performance,
@@ -512,6 +517,39 @@ def fairness() -> Fairness:
     )
 
 
+def charted_night() -> AuditResult:
+    """Rows in control, the mean prediction out of it; one number not measured tonight, one in phase I."""
+    return replace(pass_night(), charts=control_charts())
+
+
+def control_charts() -> ControlCharts:
+    first = Baseline(NIGHT - timedelta(days=60), NIGHT - timedelta(days=33), 28, 0, 54.0, 1.0, (0.5,) * 7, 0.2)
+    rows = ControlChart(
+        *("volume.rows", "count", 727.0, 727, 29, first, 728.6, 650.0, None, -0.03, 730.0, 700.0, 760.0, 0.2, 0.0, 5.7)
+    )
+    moved = replace(
+        rows, metric="drift.mean_prediction", scale="identity", value=0.36, n=727, centre=0.3, lower=0.27, upper=0.33,
+        z=6.0, ewma=0.31, ewma_lower=0.29, ewma_upper=0.32, broken=("limits", "nelson_5"), judged=("limits",),
+    )  # fmt: skip
+    absent = ControlChart("performance.auc", "share", None, None, 3, first, reason="it was not measured tonight")
+    young = ControlChart("drift.largest_psi", "amount", 0.04, 700, 9, reason="9 of the 28 nights of phase I have it")
+    joint = JointAnomaly((), None, None, reason="its numbers do not have the 28 nights of phase I yet")
+    return ControlCharts((rows, moved, absent, young), joint, 28, ((NIGHT - timedelta(days=1), digest("before")),))
+
+
+def charted_history(nights: int = 12) -> tuple[HistoryPoint, ...]:
+    """Earlier nights of those charts: limits came on the fourth, one value is far out, one is missing."""
+    points = []
+    for back in range(nights, 0, -1):
+        low, high = (650.0, 810.0) if back <= nights - 3 else (None, None)
+        value = None if back == 5 else 9000.0 if back == 3 else 720.0 + 3 * back
+        broken = ("limits",) if back == 3 else ()
+        chart = ChartPoint("volume.rows", value, 728.0 if low else None, low, high, broken)
+        night = NIGHT - timedelta(days=back)
+        points.append(HistoryPoint(night, digest(str(night)), PASS, 0.04, "age", 0.74, (chart,)))
+    return tuple(points)
+
+
 def history(nights: int = 24) -> tuple[HistoryPoint, ...]:
     """Earlier nights; one was never audited, one has no numbers."""
     points = []
@@ -536,4 +574,5 @@ NIGHTS = {
     "missing": missing_night,
     "pass": pass_night,
     "grouped": grouped_night,
+    "charted": charted_night,
 }

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_pipeline.evidence import plots
+from audit_pipeline.evidence.plot_control import ChartNight, control_plot
 from audit_pipeline.evidence.plots import PsiRow
 from audit_pipeline.evidence.svg import Scale, fit, mark, padded, ticks
-from audit_pipeline.records import Bin, HistoryPoint, Outcome
+from audit_pipeline.records import Bin, ChartPoint, HistoryPoint, Outcome
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ANY = st.none() | st.floats()  # NaN and infinity as well: a drawing must survive what should not be there
@@ -223,3 +224,44 @@ def test_fit_cuts_the_middle_of_a_long_name() -> None:
     # 70 px hold int(70 / 6.9) = 10 characters: 5 of the head, the sign, 4 of the tail
     assert fit("income_of_household", 70) == "incom…hold"
     assert fit("income", 70) == "income"
+
+
+# --- control charts -----------------------------------------------------------------------------------------------
+
+
+def chart_night(
+    day: int, value: float | None, limits: tuple[float | None, float | None] | None = (90, 110), *broken: str
+) -> ChartNight:
+    low, high = limits or (None, None)
+    centre = 100.0 if limits else None
+    return ChartNight(date(2026, 7, 1) + timedelta(days=day), ChartPoint("rows", value, centre, low, high, broken))
+
+
+def test_a_night_beyond_the_axis_is_an_arrow_and_flattens_nothing() -> None:
+    svg = control_plot(
+        [chart_night(0, 100), chart_night(1, 1e6, (90, 110), "limits"), chart_night(2, 95)], name="rows", write=str
+    )
+    assert_inside(svg)
+    assert "rows 1000000.0, limits: beyond the axis" in svg
+    heights = [float(e.attrib["cy"]) for e in ElementTree.fromstring(svg).iter("circle") if e.attrib["class"] == "dot"]
+    assert heights[1] - heights[0] > 5  # 5 rows of 20 between the limits are still told apart
+
+
+def test_a_missing_night_breaks_the_line() -> None:
+    svg = control_plot(
+        [chart_night(0, 100), chart_night(1, None), chart_night(2, 95), chart_night(3, 96)], name="rows", write=str
+    )
+    [line] = list(ElementTree.fromstring(svg).iter("polyline"))
+    assert len(line.attrib["points"].split()) == 2
+
+
+@given(
+    values=st.lists(ANY, min_size=1, max_size=30),
+    limits=st.none() | st.tuples(ANY, ANY),
+    broken=st.booleans(),
+)
+def test_a_control_chart_survives_what_should_not_be_there(
+    values: list[float | None], limits: tuple[float | None, float | None] | None, broken: bool
+) -> None:
+    nights = [chart_night(day, value, limits, *(("limits",) if broken else ())) for day, value in enumerate(values)]
+    assert_inside(control_plot(nights, name="rows", write=lambda x: f"{x:.2g}"))

@@ -453,6 +453,29 @@ def test_hostile_groups_are_text_and_many_of_them_stay_within_the_budget() -> No
     assert "name_024" not in page.said("fairness")  # the least often selected are listed
 
 
+def test_control_charts_are_drawn_out_of_control_first_and_all_stand_in_the_table() -> None:
+    page = Page(render(nights.charted_night(), history=nights.charted_history()))
+    said = " ".join(page.texts["charts"].split())
+    assert "1 of 2 are out of control: mean prediction." in said
+    assert said.index("Mean prediction 0.360, expected 0.300; breaks limits, nelson 5") < said.index("Rows 727")
+    for part in (
+        "Largest PSI 9 of the 28 nights of phase I have it",
+        "All together: not evaluated: its numbers do not have the 28 nights of phase I yet",
+        "AUC performance",
+        "not evaluated: it was not measured tonight",
+        "650 to –",  # no limit above
+    ):
+        assert part in said, part
+    assert "Earlier nights in its control charts 1 night" in " ".join(page.texts["evidence"].split())
+
+
+def test_a_model_in_phase_one_says_how_far_it_is_and_an_old_record_has_no_section() -> None:
+    charts = nights.control_charts()
+    result = replace(nights.charted_night(), charts=replace(charts, charts=charts.charts[-1:]))
+    assert "Not evaluated yet. 9 of 28 nights of phase I" in " ".join(Page(render(result)).texts["charts"].split())
+    assert "charts" not in Page(render(nights.pass_night())).texts
+
+
 def test_labels_line() -> None:
     done = nights.performance()
     assert labels_line(None) == "performance not evaluated"

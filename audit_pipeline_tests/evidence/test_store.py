@@ -15,6 +15,7 @@ from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence import Store, result_digest, verify
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.history import history_of
+from audit_pipeline.evidence.past import Past
 from audit_pipeline.records import Outcome
 from audit_pipeline_tests.builders import (
     NIGHT,
@@ -326,21 +327,21 @@ def test_history_is_of_the_newest_records_of_earlier_nights_oldest_first(store: 
         commit(store, night=night, psi=None if i == 38 else 0.125, verdict=Outcome.PASS)
     commit(store, night=days[39], psi=0.5, verdict=Outcome.FAIL)  # supersedes
     commit(store, model_id="spend", night=days[0])
-    found = history_of(store, "churn", before=date(2026, 8, 10))
+    found = history_of(Past(store, "churn", before=date(2026, 8, 10)))
     assert [p.night for p in found] == days[10:]
     assert [(p.verdict, p.worst_psi, p.worst_psi_column, p.metric) for p in found[-3:]] == [
         (Outcome.PASS, 0.125, "age", 0.75),
         (Outcome.PASS, None, None, 0.75),  # not evaluated: no number, and not 0
         (Outcome.FAIL, 0.5, "age", 0.75),
     ]
-    assert history_of(store, "churn", before=days[0]) == ()
+    assert history_of(Past(store, "churn", before=days[0])) == ()
 
 
 def test_a_damaged_record_of_the_past_leaves_its_verdict_and_no_numbers(store: Store) -> None:
     made = [commit(store, night=night) for night in nights(2)]
     path = store.record_path("churn", "2026-07-01", made[0].record)
     path.write_bytes(path.read_bytes().replace(b"0.125", b"0.001"))
-    first, second = history_of(store, "churn", before=nights(3)[2])
+    first, second = history_of(Past(store, "churn", before=nights(3)[2]))
     assert (first.verdict, first.worst_psi, first.metric) == (Outcome.WARN, None, None)
     assert (second.verdict, second.worst_psi, second.metric) == (Outcome.WARN, 0.125, 0.75)
 
