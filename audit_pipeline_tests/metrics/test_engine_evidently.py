@@ -129,16 +129,16 @@ def test_what_evidently_cannot_take_costs_no_other_column(report: Any) -> None:
 
 
 def test_a_metric_that_raises_costs_only_itself(report: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    from evidently.metrics.column_statistics import ValueDriftCalculation
+    from evidently.legacy.calculations.stattests.registry import StatTest
 
-    whole = ValueDriftCalculation.calculate
+    whole = StatTest.__call__
 
-    def breaks_for_age(self: Any, context: Any, current: Any, reference: Any) -> Any:
-        if self.metric.column == "age":
+    def breaks_for_age(self: Any, reference: Any, current: Any, *how: Any) -> Any:
+        if current.name == "age":
             raise KeyError("a row's value")
-        return whole(self, context, current, reference)
+        return whole(self, reference, current, *how)
 
-    monkeypatch.setattr(ValueDriftCalculation, "calculate", breaks_for_age)
+    monkeypatch.setattr(StatTest, "__call__", breaks_for_age)
     found, _, _ = report()
     scores = {s.column: s for s in found.scores}
     assert scores["age"].reason == "Evidently raised KeyError"

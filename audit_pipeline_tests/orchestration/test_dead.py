@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.events import EngineEventData
 
 from audit_pipeline.config import Project
@@ -55,6 +56,7 @@ def running(project: Project) -> int:
     return int(count)
 
 
+@pytest.mark.acceptance
 def test_a_killed_run_is_closed_and_the_next_run_makes_it_good(two_nights: Project) -> None:
     for model in ("churn", "spend"):
         write_log(two_nights.root, model, N3, **({"score": None} if model == "churn" else {}))

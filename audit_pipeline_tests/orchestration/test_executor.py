@@ -24,6 +24,7 @@ def job_of(module: str, name: str) -> ReconstructableJob:
     return repository.get_reconstructable_job(name)
 
 
+@pytest.mark.acceptance
 def test_forked_steps_are_warm_and_give_the_results_of_the_command_line(forking: Project, audited: Path) -> None:
     with instance_of(forking) as instance:
         with dg.execute_job(job_of("audit_pipeline_tests.orchestration.warm", "look"), instance) as looked:
