@@ -14,6 +14,7 @@
     │   ├── ModelDigestError        the artefact is not the file the configuration pins
     │   └── UntrustedModelError     the artefact holds types outside the reviewed list
     ├── EvidenceError               the store is not what its records say
+    ├── NotReplayableError          what a past result stands on is not there any more
     ├── KeyMissingError             a key that is needed is not where its reference points
     │   └── SecretMissingError      another secret, such as a channel's address, is not there
     ├── LineageError                an event or a lineage question cannot be answered
@@ -191,6 +192,10 @@ class EvidenceError(AuditError):
     """The evidence store is not what its records say."""
 
     exit_code = ExitCode.FAILED
+
+
+class NotReplayableError(AuditError):
+    """A past night cannot be computed anew; the message is a clause that says why."""
 
 
 class KeyMissingError(AuditError):

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from audit_pipeline import __version__
 from audit_pipeline.config import Project
 from audit_pipeline.decision import Measured, decide, nights_to_look_back
-from audit_pipeline.engines import engine_versions
+from audit_pipeline.engines import all_engines, code_digest, platform
 from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.evidence.history import earlier_nights, history_of
 from audit_pipeline.gather import Gathered, gather
@@ -17,6 +16,7 @@ from audit_pipeline.measure import measure
 from audit_pipeline.records import (
     SCHEMA_VERSION,
     AuditResult,
+    Circumstances,
     Decision,
     RunContext,
     Stage,
@@ -78,12 +78,9 @@ def audit_model_night(
             gathered = gather(project, model, night, store=store, newest=newest or night, watch=watch)
             measured = measure(project, model.config, night, gathered, work=work, watch=watch)
             with watch.stage(Stage.AUDIT):
-                back = nights_to_look_back(model.config, measured.drift)
-                measured = replace(measured, earlier=earlier_nights(store, model_id, before=night, nights=back))
-                decision = decide(model.config, measured)
-                watch.outcome(decision.verdict)
-                result = _result(project, model_id, night, gathered, measured, decision)
-                committed = _keep(store, result, run=run, rendered=work / "rendered", watch=watch)
+                result, measured = judge(project, model_id, night, gathered, measured, store=store)
+                watch.outcome(result.decision.verdict)
+                committed = _keep(store, result, project, run=run, rendered=work / "rendered", watch=watch)
         except BaseException:
             if on_crash:
                 on_crash(trace_of(project, model.config, night, run, watch, gathered))
@@ -100,6 +97,28 @@ def audit_model_night(
             earlier=measured.earlier,
         )
         return Audited(result, committed, trace, watch.seconds())
+
+
+def judge(
+    project: Project, model_id: str, night: date, gathered: Gathered, measured: Measured, *, store: Store
+) -> tuple[AuditResult, Measured]:
+    """Look back where the verdict asks for it, judge, and state; return what was looked back at as well.
+
+    Args:
+        project: the project.
+        model_id: the model.
+        night: the night.
+        gathered: what was frozen.
+        measured: what the stages brought.
+        store: knows the earlier nights.
+
+    Raises:
+        EvidenceError: a record that is looked back at is missing or was changed.
+    """
+    config = project.model(model_id).config
+    back = nights_to_look_back(config, measured.drift)
+    measured = replace(measured, earlier=earlier_nights(store, model_id, before=night, nights=back))
+    return _result(project, model_id, night, gathered, measured, decide(config, measured)), measured
 
 
 def _result(
@@ -120,7 +139,7 @@ def _result(
         tier=config.tier,
         task=config.task,
         seed=project.config.seed,
-        engines=(("audit-pipeline", __version__), *engine_versions()),
+        engines=all_engines(),
         source=gathered.source,
         snapshot=gathered.snapshot,
         inputs=gathered.inputs,
@@ -132,6 +151,13 @@ def _result(
         explanation=measured.explanation,
         decision=decision,
         fairness=measured.fairness,
+        circumstances=Circumstances(
+            limits=project.config.limits.sizes,
+            faults=gathered.faults,
+            reference_problem=gathered.reference_problem,
+            artefact_problem=gathered.artefact_problem,
+            artefact_sha256=gathered.artefact_sha256,
+        ),
     )
 
 
@@ -141,7 +167,9 @@ def _look_back(gathered: Gathered, measured: Measured) -> tuple[tuple[date, str]
     return tuple(sorted((looked_at | dict(gathered.look_back)).items(), reverse=True))
 
 
-def _keep(store: Store, result: AuditResult, *, run: RunContext, rendered: Path, watch: Stopwatch) -> Committed:
+def _keep(
+    store: Store, result: AuditResult, project: Project, *, run: RunContext, rendered: Path, watch: Stopwatch
+) -> Committed:
     """Render the report and commit the record."""
     from audit_pipeline.evidence.report import render_report
     from audit_pipeline.evidence.store import files_in, result_digest
@@ -163,6 +191,9 @@ def _keep(store: Store, result: AuditResult, *, run: RunContext, rendered: Path,
         "started": watch.started,
         "ended": datetime.now(UTC),
         "host": socket.gethostname(),
+        "platform": platform(),
+        "code": code_digest(),
+        "resources": project.config.limits.resources,
         "stages": watch.runs(),
     }
     return store.commit(result, rendered=rendered, execution=execution)

@@ -11,7 +11,7 @@ import audit_pipeline
 ROOT = Path(audit_pipeline.__file__).parent
 STAGES = ["sources", "snapshot", "checks", "metrics", "explain", "decision", "evidence", "lineage", "publish", "notify"]
 LAYERS = [  # a module imports from its own layer or one above; stages only from those above
-    ["__init__", "durable", "errors", "records"],
+    ["__init__", "durable", "errors", "records", "revive"],
     ["config"],
     STAGES,
     [
@@ -24,6 +24,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "pipeline",
         "proposal",
         "refrozen",
+        "replay",
         "roles",
         "stages",
         "starter",

@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 import audit_pipeline
-from audit_pipeline.cli import demo, events, init, lineage, query, rebuild, reconcile, run, show, status, ui, verify
+from audit_pipeline.cli import (
+    demo,
+    events,
+    init,
+    lineage,
+    query,
+    rebuild,
+    reconcile,
+    replay,
+    run,
+    show,
+    status,
+    ui,
+    verify,
+)
 from audit_pipeline.cli.console import error
 from audit_pipeline.cli.context import Context
 from audit_pipeline.errors import AuditError, ExitCode
@@ -43,7 +57,7 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, verify, rebuild, reconcile, ui):
+for module in (demo, init, run, status, show, query, verify, replay, rebuild, reconcile, ui):
     module.register(app)
 events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")
