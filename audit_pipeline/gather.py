@@ -23,6 +23,7 @@ from audit_pipeline.errors import (
 )
 from audit_pipeline.evidence import Store
 from audit_pipeline.explain import pinned_digest
+from audit_pipeline.offline import DUCKDB
 from audit_pipeline.records import (
     Column,
     ColumnProfile,
@@ -210,7 +211,7 @@ def _versions(model: ModelConfig, path: Path) -> tuple[tuple[str, int], ...]:
     import duckdb
 
     column = model.by_role("model_version")
-    with duckdb.connect() as connection:
+    with duckdb.connect(config=DUCKDB) as connection:
         what = f'"{column}"' if column else "NULL"
         sql = f"SELECT coalesce({what}::VARCHAR, ?), count(*) FROM read_parquet(?) GROUP BY 1 ORDER BY 1"
         rows = connection.execute(sql, [model.version, str(path)]).fetchall()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_pipeline.errors import ExplainError
+from audit_pipeline.offline import DUCKDB
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,13 +33,6 @@ def draw(path: Path, columns: Iterable[str], *, row_id: str, seed: int, rows: in
     import duckdb
 
     wanted = list(columns)
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1,
-        "memory_limit": MEMORY,
-        "temp_directory": "",  # nothing of a sample is spilled to a disk
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
     query = f"""
         SELECT {", ".join(_quoted(column) for column in wanted)}
         FROM (
@@ -50,7 +44,8 @@ def draw(path: Path, columns: Iterable[str], *, row_id: str, seed: int, rows: in
         ORDER BY {_quoted(row_id)}, file_row_number
     """
     try:
-        with duckdb.connect(":memory:", config=settings) as con:
+        # without a place to spill to, nothing of a sample can reach the disk
+        with duckdb.connect(config={**DUCKDB, "threads": 1, "memory_limit": MEMORY, "temp_directory": ""}) as con:
             frame = con.execute(query, {"seed": str(seed), "path": str(path), "rows": rows}).df()
     except duckdb.Error as error:
         raise ExplainError(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit_pipeline.errors import MetricError
+from audit_pipeline.offline import DUCKDB
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +29,7 @@ AS_DOUBLE = {
 
 def connect(*, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
     """Open a private in-memory DuckDB; `memory` as in "1GB"."""
-    return duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
+    return duckdb.connect(":memory:", config={**DUCKDB, "threads": threads, "memory_limit": memory})
 
 
 def quoted(name: str) -> str:
