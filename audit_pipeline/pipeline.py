@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audit_pipeline.config import Project
 from audit_pipeline.decision import Measured, decide, nights_to_look_back
+from audit_pipeline.durable import storing
 from audit_pipeline.engines import all_engines, code_digest, platform
 from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.evidence.history import earlier_nights, history_of
@@ -67,12 +68,18 @@ def audit_model_night(
     Raises:
         ConfigError: no such model.
         KeyMissingError: the pseudonym key is not there.
-        EvidenceError: the disk is full, or the log is damaged; nothing half-written is left as evidence.
+        StorageError: the disk is full; nothing half-written is left as evidence, and the night is still due.
+        EvidenceError: the log is damaged.
     """
     model = project.model(model_id)
     store = Store(project.layout)
     watch = Stopwatch(on_stage)
-    with store.session(), store.model_night(model_id, night), store.workspace() as work:
+    with (
+        storing(f"{model_id} {night}", only_full=True),
+        store.session(),
+        store.model_night(model_id, night),
+        store.workspace() as work,
+    ):
         gathered, measured = Gathered(), Measured()
         try:
             gathered = gather(project, model, night, store=store, newest=newest or night, watch=watch)

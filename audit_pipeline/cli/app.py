@@ -27,6 +27,7 @@ from audit_pipeline.cli import (
 )
 from audit_pipeline.cli.console import error
 from audit_pipeline.cli.context import Context
+from audit_pipeline.durable import is_full
 from audit_pipeline.errors import AuditError, ExitCode
 
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
@@ -99,6 +100,8 @@ def explained(problem: Exception) -> str:
         return str(problem)
     if isinstance(problem, OSError) and problem.filename is not None:
         return f"'{problem.filename}': {problem.strerror}."
+    if is_full(problem):
+        return "The disk is full. What was finished is kept: make room, and run the same command again."
     folder = Path(audit_pipeline.__file__).parent
     frames = [f for f in traceback.extract_tb(problem.__traceback__) if Path(f.filename).is_relative_to(folder)]
     place = f"{Path(frames[-1].filename).relative_to(folder)}:{frames[-1].lineno}" if frames else "an unknown place"
