@@ -15,7 +15,7 @@ FORM = [field.name for field in fields(AuditResult)]
 class Difference:
     """One thing that is not as recorded."""
 
-    kind: str  # record, snapshot, input, look_back, engine, code, platform, result; config: in the project since
+    kind: str  # record, snapshot, input, look_back, engine, code, platform, form, result; config: in the project since
     where: str  # path of a file, key, package, or path of a value in the result
     recorded: Any
     found: Any
@@ -44,12 +44,24 @@ def of_program(record: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator
 def of_results(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Difference]:
     """Yield every value of the recorded result that did not come out again, in the order of the form.
 
-    Both are as canonical JSON gives them. A field that the record's form did not have yet is no difference; the
-    packages are told by `of_program`.
+    Both are as canonical JSON gives them. The packages are told by `of_program`, fields that came later by `of_form`.
     """
     for name in sorted(recorded, key=lambda name: FORM.index(name) if name in FORM else len(FORM)):
         if name != "engines":
             yield from _of_values(name, recorded[name], found.get(name, ABSENT))
+
+
+def of_form(recorded: Any, found: Any, path: str = "") -> Iterator[Difference]:
+    """Yield each field that the recorded result does not have, once for all items of a list."""
+    if isinstance(recorded, dict) and isinstance(found, dict):
+        for name, value in found.items():
+            if name not in recorded:
+                yield Difference("form", f"{path}.{name}".lstrip("."), ABSENT, "a field")
+            else:
+                yield from of_form(recorded[name], value, f"{path}.{name}")
+    elif isinstance(recorded, list) and isinstance(found, list):
+        pairs = zip(recorded, found, strict=False)
+        yield from dict.fromkeys(new for before, now in pairs for new in of_form(before, now, f"{path}[]"))
 
 
 def _of_values(path: str, recorded: Any, found: Any) -> Iterator[Difference]:

@@ -15,10 +15,12 @@ from audit_pipeline.evidence.canonical import canonical, read_json, sha256
 from audit_pipeline.measure import measure
 from audit_pipeline.pipeline import judge
 from audit_pipeline.replay.damage import damage
-from audit_pipeline.replay.differences import Difference, of_program, of_results
+from audit_pipeline.replay.differences import Difference, of_form, of_program, of_results
 from audit_pipeline.replay.recorded import Recorded, StoreThen, gathered_again, project_in, read
 from audit_pipeline.replay.since import changed_since
 from audit_pipeline.stages import Stopwatch
+
+PROGRAM = ("engine", "code")  # kinds of difference after which a result may have fields that the record has not
 
 
 class ReplayOutcome(StrEnum):
@@ -65,6 +67,9 @@ def replay(store: Store, entry: LogEntry, *, present: Project | None = None) -> 
         return ended(ReplayOutcome.DIFFERS, f"Its record is damaged. {error}", (changed,))
     try:
         recorded = read(record)
+        if (own := sha256(canonical(record["result"]))) != entry.body["result_digest"]:
+            forged = Difference("record", "result_digest", entry.body["result_digest"], own)
+            return ended(ReplayOutcome.DIFFERS, "Its result is not the one that the log names.", (forged,))
         then = StoreThen(store, recorded)
         if damaged := tuple(damage(then, recorded)):
             return ended(ReplayOutcome.DIFFERS, _first(damaged), damaged)
@@ -96,14 +101,15 @@ def _compared(
     record: Mapping[str, Any], result: Mapping[str, Any]
 ) -> tuple[ReplayOutcome, str, tuple[Difference, ...]]:
     """Say how a result of another digest differs: in its numbers, or only in who computed them."""
-    program, values = tuple(of_program(record, result)), tuple(of_results(record["result"], result))
-    if not values:
-        why = _first(program) if program else "The form of a result has changed"
-        return ReplayOutcome.REPLAYED, f"Every recorded value came out, of another program: {why}", program
-    differences = (*program, *values)
-    first = f"{_first(program)} First value: " if program else ""
+    program = tuple(of_program(record, result))
+    form, values = tuple(of_form(record["result"], result)), tuple(of_results(record["result"], result))
+    differences = (*program, *form, *values)
+    if not values and any(difference.kind in PROGRAM for difference in program):  # else a field was taken out
+        reason = f"Every recorded value came out, of another program: {_first(differences)}"
+        return ReplayOutcome.REPLAYED, reason, differences
+    first = f"{_first((*program, *form))} First value: " if values and (program or form) else ""
     more = f" (and {len(values) - 1:,} more values)" if len(values) > 1 else ""
-    return ReplayOutcome.DIFFERS, f"{first}{values[0]}{more}.", differences
+    return ReplayOutcome.DIFFERS, f"{first}{values[0]}{more}." if values else _first(differences), differences
 
 
 def _first(differences: tuple[Difference, ...]) -> str:

@@ -12,6 +12,8 @@ SHARED = ("name", "seed", "limits")  # keys of project.yaml on which a result de
 
 def changed_since(then: Project, now: Project, model_id: str) -> tuple[Difference, ...]:
     """Return every key of the project, the model or the suite that has another value in `now`; defaults are values."""
+    if model_id not in now.models:
+        return (Difference("config", f"models/{model_id}.yaml", "a model of the project", ABSENT),)
     before, after = _values(then, model_id), _values(now, model_id)
     return tuple(
         Difference("config", key, before.get(key, ABSENT), after.get(key, ABSENT))
@@ -21,12 +23,10 @@ def changed_since(then: Project, now: Project, model_id: str) -> tuple[Differenc
 
 
 def _values(project: Project, model_id: str) -> dict[str, Any]:
-    """Return `file: key` -> value, a line each; nothing of a model that is not there."""
+    """Return `file: key` -> value for all that a result of the model depends on."""
     shared = project.config.model_dump(mode="json", include=set(SHARED))
     found = {f"project.yaml: {key}": value for key, value in _flat("", shared)}
-    audited = project.models.get(model_id)
-    if audited is None:
-        return found
+    audited = project.model(model_id)
     model = audited.config.model_dump(mode="json")
     found |= {f"models/{model_id}.yaml: {key}": value for key, value in _flat("", model)}
     for name, expectation in zip(names(audited.suite.expectations), audited.suite.expectations, strict=True):

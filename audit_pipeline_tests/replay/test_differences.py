@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_pipeline.replay.differences import Difference, of_results
+from audit_pipeline.replay.differences import Difference, of_form, of_results
 
 LEAF = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text("ab", max_size=2)
 NAMES = st.sampled_from(["drift", "profile", "n", "value"])
@@ -26,8 +26,11 @@ def test_one_other_value_is_found_by_its_path(result: dict[str, Any], old: Any, 
     assert {d.where for d in of_results(recorded, found)} <= {"drift.scores[1]"}
 
 
-def test_a_field_that_came_later_is_no_difference_and_one_that_went_is() -> None:
-    assert list(of_results({"drift": {"n": 1}}, {"drift": {"n": 1, "later": 2}, "later": 3})) == []
+def test_a_field_that_came_later_is_one_of_form_told_once_and_one_that_went_is_one_of_result() -> None:
+    before, now = {"drift": [{"n": 1}, {"n": 2}]}, {"drift": [{"n": 1, "x": 2}, {"n": 2, "x": 3}], "later": 3}
+    assert list(of_results(before, now)) == []
+    assert [(d.kind, d.where) for d in of_form(before, now)] == [("form", "drift[].x"), ("form", "later")]
+    assert list(of_form(now, before)) == []
     assert list(of_results({"drift": {"n": 1}}, {"drift": {}})) == [Difference("result", "drift.n", 1, "absent")]
     gone = Difference("result", "drift", "2 items", "1 items")
     assert list(of_results({"drift": [1, 2]}, {"drift": [1]})) == [gone]
