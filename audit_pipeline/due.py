@@ -18,6 +18,7 @@ from typing import Any
 
 from audit_pipeline import sources
 from audit_pipeline.config import ModelConfig, NightlySource, Project
+from audit_pipeline.durable import storing
 from audit_pipeline.errors import ConfigError, Fault, SourceError
 from audit_pipeline.evidence.canonical import canonical, sha256
 
@@ -233,16 +234,20 @@ def remember(
         state: its log and labels as they were before the audit.
         record: the record that came of it.
         waits: night from which the record is due again even so: some labels came, and the rest is overdue then.
+
+    Raises:
+        StorageError: the disk is full or refuses; the night is audited once more, and ends in no new record.
     """
     path = _file(project, model_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
     note = {"night": night.isoformat(), "state": state, "record": record, "waits": waits.isoformat() if waits else None}
     line = json.dumps(note).encode() + b"\n"
-    handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
-    try:
-        os.write(handle, line)  # one call: lines of several processes do not mix
-    finally:
-        os.close(handle)
+    with storing(path.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
+        try:
+            os.write(handle, line)  # one call: lines of several processes do not mix
+        finally:
+            os.close(handle)
 
 
 def _file(project: Project, model_id: str) -> Path:

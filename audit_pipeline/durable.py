@@ -14,16 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from audit_pipeline.errors import EvidenceError
+from audit_pipeline.errors import AuditError, StorageError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+# DuckDB, Arrow and SQLite say it in words only; the second is what DuckDB says of a folder it would spill to.
+FULL_WORDS = ("No space left", "max_temp_directory_size", "database or disk is full", "Disk quota exceeded")
 
 
 def write_whole(target: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write `data` to `target` so that a reader, or a crash, sees all of it or none.
 
     Raises:
-        EvidenceError: the disk is full or refuses; nothing is left behind.
+        StorageError: the disk is full or refuses; nothing is left behind.
     """
     temporary = target.with_name(f".{target.name[-100:]}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
     with storing(target.name):
@@ -42,18 +44,35 @@ def write_whole(target: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def storing(name: str) -> Iterator[None]:
-    """Say in our own words that the disk refused to take the file `name`.
+def storing(name: str, *, only_full: bool = False) -> Iterator[None]:
+    """Say in our own words that the disk refused to take `name`: a file, or what is made of several.
+
+    Args:
+        name: as the message calls it.
+        only_full: leave errors alone that do not say that the disk is full: files are read inside as well.
 
     Raises:
-        EvidenceError: any OSError inside.
+        StorageError: inside, the disk is full by any package's words, or there is another OSError.
     """
     try:
         yield
-    except OSError as error:
-        why = "the disk is full" if error.errno in FULL else error.strerror or type(error).__name__
-        text = f"'{name}' was not written: {why}. What stood before is not lost: mend it and run again."
-        raise EvidenceError(text) from error
+    except AuditError:
+        raise
+    except Exception as error:
+        full = is_full(error)
+        if not full and (only_full or not isinstance(error, OSError)):
+            raise
+        why = "the disk is full" if full else getattr(error, "strerror", None) or type(error).__name__
+        raise StorageError(name, why=why) from error
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or one behind it, says that a disk is full."""
+    while error is not None:
+        if getattr(error, "errno", None) in FULL or any(words in str(error) for words in FULL_WORDS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def make_folder(folder: Path) -> None:
@@ -83,7 +102,7 @@ def move_aside(path: Path, quarantine: Path, reason: str) -> None:
     """Move `path` into `quarantine` with a text file beside it that says where it stood and why.
 
     Raises:
-        EvidenceError: the disk is full or refuses.
+        StorageError: the disk is full or refuses.
     """
     target = quarantine / f"{uuid.uuid4().hex[:12]}-{path.name[-100:]}"
     with storing(target.name):

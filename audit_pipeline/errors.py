@@ -14,6 +14,8 @@
     │   ├── ModelDigestError        the artefact is not the file the configuration pins
     │   └── UntrustedModelError     the artefact holds types outside the reviewed list
     ├── EvidenceError               the store is not what its records say
+    │   └── StorageError            the disk is full or refuses; what stood before is not lost
+    ├── NotReplayableError          what a past result stands on is not there any more
     ├── KeyMissingError             a key that is needed is not where its reference points
     │   └── SecretMissingError      another secret, such as a channel's address, is not there
     ├── LineageError                an event or a lineage question cannot be answered
@@ -191,6 +193,21 @@ class EvidenceError(AuditError):
     """The evidence store is not what its records say."""
 
     exit_code = ExitCode.FAILED
+
+
+class StorageError(EvidenceError):
+    """The disk is full or refuses: nothing half-written is left, and the same run completes once that is mended."""
+
+    exit_code = ExitCode.NOT_EVALUATED
+
+    def __init__(self, name: str, *, why: str) -> None:
+        """`name` is the file, or what is made of several; `why` a clause."""
+        self.name, self.why = name, why
+        super().__init__(f"'{name}' was not written: {why}. What stood before is not lost: mend it and run again.")
+
+
+class NotReplayableError(AuditError):
+    """A past night cannot be computed anew; the message is a clause that says why."""
 
 
 class KeyMissingError(AuditError):

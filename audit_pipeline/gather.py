@@ -11,7 +11,7 @@ from typing import Any
 
 from audit_pipeline import in_memory, sources
 from audit_pipeline import snapshot as snapshots
-from audit_pipeline.config import AuditedModel, ModelConfig, Project, ReferenceConfig
+from audit_pipeline.config import AuditedModel, Limits, ModelConfig, Project, ReferenceConfig
 from audit_pipeline.config.secrets import read_key
 from audit_pipeline.errors import (
     ColumnMissingError,
@@ -186,20 +186,23 @@ def _with_log(gathered: Gathered, freezer: _Freezer, night: date) -> Gathered:
     Raises:
         SourceError: it is missing, empty, unreadable, or not what the model file declares.
     """
-    model, limits = freezer.model, freezer.project.config.limits
+    model = freezer.model
     relation = sources.open_night(model.log, freezer.project.root, night)
     sources.require_columns(relation, tuple(model.columns))
     frozen = freezer.freeze(
         relation, freezer.columns(), place=f"snapshots/{model.model_id}/{night.isoformat()}", suffix=".parquet"
     )
-    path = freezer.store.root / frozen.path
-    return replace(
-        gathered,
-        source=relation.name,
-        snapshot=frozen,
-        profile=snapshots.profile(path, frozen.columns, threads=limits.threads, memory=limits.memory),
-        versions_seen=_versions(model, path, memory=limits.memory),
-    )
+    gathered = replace(gathered, source=relation.name, snapshot=frozen)
+    return described(gathered, model, freezer.project.config.limits, root=freezer.store.root)
+
+
+def described(gathered: Gathered, model: ModelConfig, limits: Limits, *, root: Path) -> Gathered:
+    """Add what the snapshot below `root` looks like, when there is one: profile and model versions."""
+    frozen = gathered.snapshot
+    if frozen is None:
+        return gathered
+    profile = snapshots.profile(root / frozen.path, frozen.columns, threads=limits.threads, memory=limits.memory)
+    return replace(gathered, profile=profile, versions_seen=_versions(model, root / frozen.path, memory=limits.memory))
 
 
 def _versions(model: ModelConfig, path: Path, *, memory: str) -> tuple[tuple[str, int], ...]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from audit_pipeline.offline import DUCKDB
+
 Setting = str | bool | int | float | list[str]
 
 
@@ -36,11 +38,10 @@ def _instance(
     keeps_order: bool,
 ) -> duckdb.DuckDBPyConnection:
     settings: dict[str, Setting] = {
+        **DUCKDB,
         "threads": threads,
         "memory_limit": memory,
         "preserve_insertion_order": keeps_order,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
         "enable_external_file_cache": False,  # a file that was changed in between is read as it is
     }
     settings["temp_directory"] = str(Path(tempfile.gettempdir(), f"audit-{process}")) if spills else ""

@@ -27,7 +27,7 @@ from audit_pipeline.records import (
     Stage,
     Validation,
 )
-from audit_pipeline.stages import Stopwatch, sentence
+from audit_pipeline.stages import Stopwatch, sentence, unless_full
 
 T = TypeVar("T")
 
@@ -111,6 +111,7 @@ class _Night:
             try:
                 return work()
             except Exception as error:  # noqa: BLE001 (the edge: one stage never takes another down)
+                unless_full(error)
                 self._watch.failed(error)
                 self.faults.append(_broken(stage, stage.value, error))
                 return None
@@ -164,6 +165,7 @@ class _Night:
                 memory=self._limits.memory,
             )
         except Exception as error:  # noqa: BLE001 (the edge: one number never takes the others down)
+            unless_full(error)
             return DomainScore(None, None, None, 0, 0, 0, seed, sentence(error))
 
     def _kept_reference(self) -> Path | None:
@@ -206,6 +208,7 @@ class _Night:
                 memory=self._limits.memory,
             )
         except Exception as error:  # noqa: BLE001 (the edge: the groups never take the numbers of the whole down)
+            unless_full(error)
             self.faults.append(_broken(Stage.PERFORMANCE, "fairness", error))
             return None
 
@@ -229,6 +232,7 @@ class _Night:
                 row_limit=self._limits.evidently_rows,
             )
         except Exception as error:  # noqa: BLE001 (the edge: the report never takes the numbers down)
+            unless_full(error)
             self.faults.append(_broken(Stage.DRIFT, "evidently", error))
             return drift, performance
         return (

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from audit_pipeline import __version__
 from audit_pipeline.config import Project
 from audit_pipeline.decision import Measured, decide
-from audit_pipeline.engines import engine_versions
+from audit_pipeline.durable import storing
+from audit_pipeline.engines import all_engines, code_digest, platform
 from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.evidence.history import history_of
 from audit_pipeline.evidence.past import Past
@@ -18,6 +18,7 @@ from audit_pipeline.measure import compare_with_earlier, measure
 from audit_pipeline.records import (
     SCHEMA_VERSION,
     AuditResult,
+    Circumstances,
     Decision,
     RunContext,
     Stage,
@@ -68,23 +69,27 @@ def audit_model_night(
     Raises:
         ConfigError: no such model.
         KeyMissingError: the pseudonym key is not there.
-        EvidenceError: the disk is full, or the log is damaged; nothing half-written is left as evidence.
+        StorageError: the disk is full; nothing half-written is left as evidence, and the night is still due.
+        EvidenceError: the log is damaged.
     """
     model = project.model(model_id)
     store = Store(project.layout)
     watch = Stopwatch(on_stage)
-    with store.session(), store.model_night(model_id, night), store.workspace() as work:
+    with (
+        storing(f"{model_id} {night}", only_full=True),
+        store.session(),
+        store.model_night(model_id, night),
+        store.workspace() as work,
+    ):
         gathered, measured = Gathered(), Measured()
         try:
             gathered = gather(project, model, night, store=store, newest=newest or night, watch=watch)
             measured = measure(project, model.config, night, gathered, work=work, watch=watch)
             with watch.stage(Stage.AUDIT):
                 past = Past(store, model_id, before=night)
-                measured = compare_with_earlier(model.config, night, gathered, measured, past)
-                decision = decide(model.config, measured)
-                watch.outcome(decision.verdict)
-                result = _result(project, model_id, night, gathered, measured, decision)
-                committed = _keep(store, result, past, run=run, rendered=work / "rendered", watch=watch)
+                result, measured = judge(project, model_id, night, gathered, measured, past)
+                watch.outcome(result.decision.verdict)
+                committed = _keep(store, result, project, past, run=run, rendered=work / "rendered", watch=watch)
         except BaseException:
             if on_crash:
                 on_crash(trace_of(project, model.config, night, run, watch, gathered))
@@ -101,6 +106,27 @@ def audit_model_night(
             earlier=measured.earlier,
         )
         return Audited(result, committed, trace, watch.seconds())
+
+
+def judge(
+    project: Project, model_id: str, night: date, gathered: Gathered, measured: Measured, past: Past
+) -> tuple[AuditResult, Measured]:
+    """Compare with earlier nights, judge, and state; return what was looked back at as well.
+
+    Args:
+        project: the project.
+        model_id: the model.
+        night: the night.
+        gathered: what was frozen.
+        measured: what the stages brought.
+        past: the earlier nights.
+
+    Raises:
+        EvidenceError: a record that is looked back at is missing or was changed.
+    """
+    config = project.model(model_id).config
+    measured = compare_with_earlier(config, night, gathered, measured, past)
+    return _result(project, model_id, night, gathered, measured, decide(config, measured)), measured
 
 
 def _result(
@@ -121,7 +147,7 @@ def _result(
         tier=config.tier,
         task=config.task,
         seed=project.config.seed,
-        engines=(("audit-pipeline", __version__), *engine_versions()),
+        engines=all_engines(),
         source=gathered.source,
         snapshot=gathered.snapshot,
         inputs=gathered.inputs,
@@ -134,6 +160,13 @@ def _result(
         decision=decision,
         fairness=measured.fairness,
         charts=measured.charts,
+        circumstances=Circumstances(
+            limits=project.config.limits.sizes,
+            faults=gathered.faults,
+            reference_problem=gathered.reference_problem,
+            artefact_problem=gathered.artefact_problem,
+            artefact_sha256=gathered.artefact_sha256,
+        ),
     )
 
 
@@ -147,7 +180,14 @@ def _look_back(gathered: Gathered, measured: Measured) -> tuple[tuple[date, str]
 
 
 def _keep(
-    store: Store, result: AuditResult, past: Past, *, run: RunContext, rendered: Path, watch: Stopwatch
+    store: Store,
+    result: AuditResult,
+    project: Project,
+    past: Past,
+    *,
+    run: RunContext,
+    rendered: Path,
+    watch: Stopwatch,
 ) -> Committed:
     """Render the report and commit the record."""
     from audit_pipeline.evidence.report import render_report
@@ -170,6 +210,9 @@ def _keep(
         "started": watch.started,
         "ended": datetime.now(UTC),
         "host": socket.gethostname(),
+        "platform": platform(),
+        "code": code_digest(),
+        "resources": project.config.limits.resources,
         "stages": watch.runs(),
     }
     return store.commit(result, rendered=rendered, execution=execution)

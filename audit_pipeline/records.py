@@ -590,6 +590,17 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a result depends on beside the files it names, so that it can be computed anew from the store alone."""
+
+    limits: tuple[tuple[str, int], ...]  # of project.yaml: sizes at which other numbers are computed
+    faults: tuple[Finding, ...] = ()  # what the sources got wrong
+    reference_problem: str | None = None  # why there is no reference
+    artefact_problem: str | None = None  # why there is no model file
+    artefact_sha256: str | None = None  # that the model file had to have
+
+
+@dataclass(frozen=True, slots=True)
 class AuditResult:
     """The `result` part of an evidence record: the same inputs give the same bytes."""
 
@@ -618,6 +629,7 @@ class AuditResult:
     decision: Decision
     fairness: Fairness | None = None  # None: no groups are declared, or see the findings
     charts: ControlCharts | None = None  # None: records from before there were any
+    circumstances: Circumstances | None = None  # None: of a version that could not replay
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from audit_pipeline.durable import is_full
 from audit_pipeline.errors import AuditError
 from audit_pipeline.records import Outcome, Stage
 
@@ -61,6 +62,12 @@ class Stopwatch:
     def seconds(self) -> float:
         """Return wall seconds since the beginning."""
         return (datetime.now(UTC) - self.started).total_seconds()
+
+
+def unless_full(error: Exception) -> None:
+    """Raise `error` again when it says that the disk is full: no fault of the data, and the night stays due."""
+    if is_full(error):
+        raise error
 
 
 def sentence(error: BaseException) -> str:

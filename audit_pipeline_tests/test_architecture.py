@@ -11,7 +11,7 @@ import audit_pipeline
 ROOT = Path(audit_pipeline.__file__).parent
 STAGES = ["sources", "snapshot", "checks", "metrics", "explain", "decision", "evidence", "lineage", "publish", "notify"]
 LAYERS = [  # a module imports from its own layer or one above; stages only from those above
-    ["__init__", "durable", "errors", "in_memory", "records"],
+    ["__init__", "durable", "errors", "in_memory", "offline", "records", "revive"],
     ["config"],
     STAGES,
     [
@@ -25,6 +25,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "pipeline",
         "proposal",
         "refrozen",
+        "replay",
         "roles",
         "stages",
         "starter",
@@ -105,6 +106,19 @@ def test_a_heavy_package_has_one_door(package: str) -> None:
     assert users, f"nothing imports {package} any more"
     through = {module for module in users if DOORS[package] & {module, part(module)}}
     assert users == through, f"{package} is imported past its door by {sorted(users - through)}"
+
+
+def test_no_duckdb_connection_may_fetch_an_extension() -> None:
+    calls = [
+        (module, node)
+        for module in MODULES
+        for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "duckdb.connect"
+    ]
+    assert len(calls) > 5
+    for module, call in calls:
+        config = next((ast.unparse(k.value) for k in call.keywords if k.arg == "config"), "none")
+        assert "DUCKDB" in config or config == "CLOSED", f"{module}: config={config}; take offline.DUCKDB into it"
 
 
 def test_modules_stay_small() -> None:

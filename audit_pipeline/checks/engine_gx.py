@@ -8,10 +8,6 @@ Guarded by tests: `_execute_query_with_recovery` and the provider decorators are
 """
 
 # ruff: noqa: N805 (the package hands a provider's methods their class)
-import os
-
-os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import: nothing calls home
-
 import logging
 import sys
 import tempfile
@@ -65,6 +61,7 @@ from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.expectations.row_conditions import ComparisonCondition, Operator
 
 from audit_pipeline.checks.table import VIEW, text, view_sql
+from audit_pipeline.offline import DUCKDB
 
 for _name in ("great_expectations", "great_expectations.data_context.types.base"):  # the second has its own level
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # they log tracebacks, which may hold values
@@ -345,7 +342,7 @@ def over_parquet(path: Path, asked: Sequence[Asked], *, threads: int, memory: st
     """
     with _quiet(), tempfile.TemporaryDirectory(prefix="checks-") as folder:
         database = Path(folder) / "night.duckdb"
-        with duckdb.connect(str(database)) as connection:
+        with duckdb.connect(str(database), config=DUCKDB) as connection:
             connection.execute(view_sql(path))
         source = _context().data_sources.add_night_duckdb(
             "duckdb", connection_string=f"duckdb:///{database}", create_temp_table=False

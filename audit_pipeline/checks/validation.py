@@ -15,6 +15,7 @@ from audit_pipeline.checks.results import names, not_evaluated, read
 from audit_pipeline.checks.scores import quality_scores
 from audit_pipeline.checks.table import frame
 from audit_pipeline.config import ExpectationConfig, SuiteConfig
+from audit_pipeline.durable import is_full
 from audit_pipeline.records import CheckResult, Column, Validation
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def validate(
         if own:
             try:
                 answers |= _run(where, path, own, threads=threads, memory=memory)
-            except Exception as error:  # noqa: BLE001 (the batch could not be made: the checks say so, the night goes on)
+            except Exception as error:  # the batch could not be made: the checks say so, the night goes on
+                if is_full(error):
+                    raise  # no fault of the data
                 broken[where] = (
                     f"The snapshot could not be opened for {where} ({type(error).__name__}), so it was not evaluated."
                 )

@@ -11,9 +11,24 @@ from typing import Annotated
 import typer
 
 import audit_pipeline
-from audit_pipeline.cli import demo, events, init, lineage, query, rebuild, reconcile, run, show, status, ui, verify
+from audit_pipeline.cli import (
+    demo,
+    events,
+    init,
+    lineage,
+    query,
+    rebuild,
+    reconcile,
+    replay,
+    run,
+    show,
+    status,
+    ui,
+    verify,
+)
 from audit_pipeline.cli.console import error
 from audit_pipeline.cli.context import Context
+from audit_pipeline.durable import is_full
 from audit_pipeline.errors import AuditError, ExitCode
 
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
@@ -44,7 +59,7 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, verify, rebuild, reconcile, ui):
+for module in (demo, init, run, status, show, query, verify, replay, rebuild, reconcile, ui):
     module.register(app)
 events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")
@@ -87,6 +102,8 @@ def explained(problem: Exception) -> str:
         return str(problem)
     if isinstance(problem, OSError) and problem.filename is not None:
         return f"'{problem.filename}': {problem.strerror}."
+    if is_full(problem):
+        return "The disk is full. What was finished is kept: make room, and run the same command again."
     folder = Path(audit_pipeline.__file__).parent
     frames = [f for f in traceback.extract_tb(problem.__traceback__) if Path(f.filename).is_relative_to(folder)]
     place = f"{Path(frames[-1].filename).relative_to(folder)}:{frames[-1].lineno}" if frames else "an unknown place"

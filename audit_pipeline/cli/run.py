@@ -7,7 +7,7 @@ import typer
 
 from audit_pipeline.cli.console import error, note, print_json, table, verdict
 from audit_pipeline.cli.context import DAY, Context, Json, program
-from audit_pipeline.errors import ConfigError, ExitCode, Fault, PublishError, SourceError
+from audit_pipeline.errors import ConfigError, ExitCode, Fault, PublishError, SourceError, StorageError
 from audit_pipeline.evidence import Store
 
 RETRY = timedelta(days=1)  # alerts that were not delivered are tried again for so long
@@ -147,13 +147,13 @@ def _deliver(own: Context, outcome: dict[str, Any]) -> None:
     if not own.layout.audit.exists():
         return
     runs = {line["run_id"] for line in outcome["audited"]}
-    for delivery in send_alerts(own.project, runs=runs, since=datetime.now(UTC) - RETRY):
-        if not delivery.delivered:
-            text = f"Alert for {delivery.owner} by channel {delivery.channel} was not delivered: {delivery.reason}"
-            outcome["undelivered"].append(text)
     try:
+        for delivery in send_alerts(own.project, runs=runs, since=datetime.now(UTC) - RETRY):
+            if not delivery.delivered:
+                text = f"Alert for {delivery.owner} by channel {delivery.channel} was not delivered: {delivery.reason}"
+                outcome["undelivered"].append(text)
         publish_store(own.project)
-    except PublishError as problem:
+    except (PublishError, StorageError) as problem:
         outcome["undelivered"].append(str(problem))
 
 

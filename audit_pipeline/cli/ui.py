@@ -30,11 +30,7 @@ def ui(
 
     own: Context = context.obj
     home = prepare_home(own.project)
-    environment = os.environ | {
-        "DAGSTER_HOME": str(home),
-        "AUDIT_PROJECT": str(own.root),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-    }
+    environment = os.environ | {"DAGSTER_HOME": str(home), "AUDIT_PROJECT": str(own.root)}
     program = Path(sys.executable).with_name("dagster")
     command = [str(program), "dev", "-m", "audit_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]
     note(f"http://127.0.0.1:{port} in a few seconds; Ctrl-C ends it.")

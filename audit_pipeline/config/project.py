@@ -22,6 +22,9 @@ Reference = Annotated[
 ]
 
 
+RESOURCES = ("threads", "memory")  # limits on which no number depends
+
+
 class Nights(Strict):
     """Which nights there are, and when one is complete."""
 
@@ -68,6 +71,16 @@ class Limits(Strict):
     memory: Annotated[str, fits(r"[1-9]\d*(MB|GB)", "an amount such as 500MB or 2GB")] = Field(
         default="1GB", description="DuckDB memory per audit"
     )
+
+    @property
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """What a number may depend on; threads and memory only say how soon it is there."""
+        return tuple((name, size) for name, size in self if name not in RESOURCES)
+
+    @property
+    def resources(self) -> dict[str, int | str]:
+        """What an audit may use of the machine."""
+        return {name: getattr(self, name) for name in RESOURCES}
 
 
 class Keys(Strict):

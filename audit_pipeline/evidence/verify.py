@@ -169,6 +169,11 @@ def _file_problems(files: _Files, file: dict[str, Any]) -> Iterator[Problem]:
         yield from _group_problems(files.root / name, file)
 
 
+def file_problems(store: Store, file: dict[str, Any]) -> list[Problem]:
+    """Return what is wrong with one file that a record names."""
+    return list(_file_problems(_Files(store.root), file))
+
+
 def _group_problems(path: Path, file: dict[str, Any]) -> Iterator[Problem]:
     """Name the row groups of a changed snapshot that are not as recorded."""
     with path.open("rb") as data:

@@ -45,6 +45,7 @@ def draw(path: Path, columns: Iterable[str], *, row_id: str, seed: int, rows: in
         ORDER BY {_quoted(row_id)}, file_row_number
     """
     try:
+        # without a place to spill to, nothing of a sample can reach the disk
         with in_memory.connect(threads=1, memory=MEMORY, spills=False) as con:
             frame = con.execute(query, {"seed": str(seed), "path": str(path), "rows": rows}).df()
     except duckdb.Error as error:

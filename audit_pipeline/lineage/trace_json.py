@@ -3,16 +3,15 @@
 The same datasets recur in many stages; they are written once, and stages name them by their place in that list.
 """
 
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import date, datetime
+from dataclasses import fields, is_dataclass
+from datetime import date
 from enum import Enum
-from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from audit_pipeline.errors import LineageError
 from audit_pipeline.records import Dataset, Trace
+from audit_pipeline.revive import revived
 
 FORM = 1  # of the JSON; a reader of another form says so
 SIDES = ("inputs", "outputs")
@@ -39,7 +38,7 @@ def decode(body: Mapping[str, Any]) -> Trace:
     try:
         datasets = body["datasets"]
         stages = [{**s, **{side: [datasets[place] for place in s[side]] for side in SIDES}} for s in body["stages"]]
-        trace: Trace = _made(Trace, {**body, "stages": stages})
+        trace: Trace = revived(Trace, {**body, "stages": stages})
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise LineageError(f"A trace in Dagster's log is damaged ({type(error).__name__}).") from None
     return trace
@@ -58,27 +57,3 @@ def _plain(value: Any) -> Any:
         held = ((f, getattr(value, f.name)) for f in fields(value))
         return {f.name: _plain(inner) for f, inner in held if inner is not None and inner != f.default}
     return value
-
-
-def _made(kind: Any, value: Any) -> Any:
-    """Return `value` as an object of `kind`: a dataclass of records.py, or what its fields are declared to hold."""
-    inner = get_args(kind)
-    if get_origin(kind) in (Union, types.UnionType):  # only `X | None` is used
-        return None if value is None else _made(next(k for k in inner if k is not type(None)), value)
-    if get_origin(kind) is tuple:
-        kinds = (inner[0],) * len(value) if inner[-1] is Ellipsis else inner
-        return tuple(_made(k, v) for k, v in zip(kinds, value, strict=True))
-    if is_dataclass(kind) and isinstance(kind, type):
-        hints, absent = _declared(kind)
-        return kind(**absent | {name: _made(hints[name], inner) for name, inner in value.items() if name in hints})
-    if kind in (date, datetime):
-        return kind.fromisoformat(value)
-    return kind(value) if isinstance(kind, type) and issubclass(kind, Enum) else value
-
-
-@cache
-def _declared(kind: type) -> tuple[dict[str, Any], dict[str, None]]:
-    """Return what the fields of a dataclass hold, and those that are None when they are left out."""
-    hints = get_type_hints(kind)
-    left_out = (f.name for f in fields(kind) if f.default is MISSING and type(None) in get_args(hints[f.name]))
-    return hints, dict.fromkeys(left_out)

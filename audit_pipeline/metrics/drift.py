@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from audit_pipeline.config.model import ModelConfig
+from audit_pipeline.durable import is_full
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.adjust import benjamini_hochberg
 from audit_pipeline.metrics.distribution import distribution
@@ -117,9 +118,12 @@ def _measure(method: Method, pair: Pair) -> tuple[float | None, float | None, st
         if reason:
             return None, None, reason
         value, p = method.measure(pair)
-    except MetricError as error:
-        return None, None, str(error)
-    except duckdb.Error as error:  # its message may show a row's value
+    except (MetricError, duckdb.Error) as error:
+        if is_full(error):
+            raise  # no fault of the column
+        if isinstance(error, MetricError):
+            return None, None, str(error)
+        # DuckDB's message may show a row's value
         return None, None, f"column '{pair.column}' could not be read ({type(error).__name__})"
     return value, p, None
 
@@ -149,5 +153,7 @@ def _distribution(pair: Pair) -> Distribution | None:
     """Return the column's bars, or None when it cannot be read or is too small to show."""
     try:
         return distribution(pair)
-    except (MetricError, duckdb.Error):
+    except (MetricError, duckdb.Error) as error:
+        if is_full(error):
+            raise
         return None  # the scores of the column say why

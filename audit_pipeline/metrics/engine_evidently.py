@@ -13,7 +13,6 @@ so that none takes another one down.
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
@@ -22,19 +21,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from audit_pipeline.config.model import ModelConfig
-from audit_pipeline.metrics.drift import drift_columns
-from audit_pipeline.metrics.frames import frame, labelled_rows
-from audit_pipeline.metrics.multiclass import ClassRows
-from audit_pipeline.metrics.pair import NUMERIC
-from audit_pipeline.metrics.quality import Rows
-from audit_pipeline.metrics.read import Table, connect
-from audit_pipeline.metrics.report_text import harmless, intro, plain, threshold, why_exact
-from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
-
-os.environ["DO_NOT_TRACK"] = "1"  # before the import: nothing calls home
-
 from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Regression, Report
 from evidently.core.metric_types import (
     ColumnMetric,
@@ -68,6 +54,16 @@ from evidently.metrics import (
     RowCount,
     ValueDrift,
 )
+
+from audit_pipeline.config.model import ModelConfig
+from audit_pipeline.metrics.drift import drift_columns
+from audit_pipeline.metrics.frames import frame, labelled_rows
+from audit_pipeline.metrics.multiclass import ClassRows
+from audit_pipeline.metrics.pair import NUMERIC
+from audit_pipeline.metrics.quality import Rows
+from audit_pipeline.metrics.read import Table, connect
+from audit_pipeline.metrics.report_text import harmless, intro, plain, threshold, why_exact
+from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
 
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
 CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own

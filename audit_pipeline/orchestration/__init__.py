@@ -1,9 +1,6 @@
 """Dagster's side: a translation of the pipeline, not a place to think."""
 
-import os
 import warnings
-
-os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"  # before Dagster is imported; the instance's settings say it as well
 
 from dagster import PreviewWarning
 

@@ -15,6 +15,7 @@ import duckdb
 
 from audit_pipeline import __version__
 from audit_pipeline.durable import file_sha256
+from audit_pipeline.offline import DUCKDB
 from audit_pipeline.publish.project import Entry, ReadRecord, project
 from audit_pipeline.publish.schema import create, schema_sql
 
@@ -49,7 +50,7 @@ class Build:
             self.discard()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._seal.unlink(missing_ok=True)
-        with duckdb.connect(config={"temp_directory": str(self.folder / "spill")}) as connection:
+        with duckdb.connect(config={**DUCKDB, "temp_directory": str(self.folder / "spill")}) as connection:
             connection.execute(f"ATTACH '{_quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")
             connection.execute("BEGIN")

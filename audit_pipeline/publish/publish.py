@@ -4,7 +4,6 @@ A private build file is carried on from night to night; the published file is a 
 Both are disposable: without a build file everything is projected anew.
 """
 
-import errno
 import os
 import shutil
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from audit_pipeline.config import Layout
+from audit_pipeline.durable import is_full
 from audit_pipeline.errors import EvidenceError, PublishError
 from audit_pipeline.publish.build import Also, Build
 from audit_pipeline.publish.project import Entry, ReadRecord
@@ -46,7 +46,7 @@ def publish(
         try:
             build.bring_up_to(log, read_record, also)
         except duckdb.Error as error:
-            if _is_full(error):
+            if is_full(error):
                 raise
             build.discard()
             build.bring_up_to(log, read_record, also)
@@ -54,16 +54,12 @@ def publish(
     except EvidenceError as error:
         raise PublishError(f"audit.duckdb was not published. {error}") from error
     except (duckdb.Error, OSError) as error:
-        why = "the disk is full" if _is_full(error) else type(error).__name__
+        why = "the disk is full" if is_full(error) else type(error).__name__
         text = (
             f"audit.duckdb was not published ({why}). The evidence is safe; run `audit-pipeline rebuild` when mended."
         )
         raise PublishError(text) from error
     return layout.database
-
-
-def _is_full(error: Exception) -> bool:
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
 
 
 def _swap(build: Build, target: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 
+from audit_pipeline.offline import DUCKDB
+
 
 def reading(*, threads: int, memory: str) -> duckdb.DuckDBPyConnection:
     """Return a connection for raw rows: nothing it holds ever leaves the memory.
@@ -33,8 +35,7 @@ def _connect(threads: int, memory: str, **settings: str) -> duckdb.DuckDBPyConne
     """Return a private in-memory instance whose times are UTC."""
     connection = duckdb.connect(
         config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
+            **DUCKDB,
             "threads": str(threads),
             "memory_limit": memory,
             **settings,

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from audit_pipeline.durable import file_sha256, make_folder, storing, sync
+from audit_pipeline.durable import file_sha256, is_full, make_folder, storing, sync
 from audit_pipeline.errors import (
     ColumnMissingError,
     ColumnTypeError,
@@ -69,15 +69,15 @@ def take(
         KeyMissingError: a pseudonym is due and there is no key.
         NightEmptyError: the log has no rows (SourceError for a source without a night).
         UnreadableError: the source is damaged where opening it did not look.
-        EvidenceError: the disk is full or refuses, or another file stands under this file's digest (tampering).
+        StorageError: the disk is full or refuses.
+        EvidenceError: another file stands under this file's digest (tampering).
         SourceError: the source's database is locked, or the work does not fit into `memory`.
     """
     missing = [column.name for column in columns if column.name not in relation.columns]
     if missing:
         raise ColumnMissingError(missing[0], log=relation.name, available=relation.columns, others=missing[1:])
     frozen = tuple(_frozen(column) for column in columns)
-    (store / ".work").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="take-", dir=store / ".work") as work:
+    with storing(place, only_full=True), _workspace(store) as work:
         staged, file = Path(work, "staged.parquet"), Path(work, "snapshot.parquet")
         try:
             _read(relation, columns, staged, key=key, threads=threads, memory=memory)
@@ -86,7 +86,9 @@ def take(
                 if rows == 0:
                     raise _empty(relation, place)
                 duplicates = _sort(connection, parquet(staged), frozen, file)
-        except duckdb.OutOfMemoryException:
+        except duckdb.OutOfMemoryException as error:
+            if is_full(error):
+                raise  # there is no room to spill to
             raise SourceError(
                 f"'{relation.name}' does not fit into {memory} of memory. Raise `limits.memory` in project.yaml, "
                 "or lower `limits.threads`."
@@ -104,6 +106,12 @@ def take(
         source=relation.name,
         source_sha256=relation.sha256,
     )
+
+
+def _workspace(store: Path) -> "tempfile.TemporaryDirectory[str]":
+    """Return a folder for work in progress, on the store's own file system."""
+    (store / ".work").mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="take-", dir=store / ".work")
 
 
 def _is_masked(column: Column) -> bool:

@@ -2,6 +2,8 @@
 
 import duckdb
 
+from audit_pipeline.offline import DUCKDB
+
 MEMORY = "1GB"  # opening streams: it needs buffers, not the file
 
 
@@ -9,8 +11,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     """Return a private in-memory connection, to attach to; without a spill folder no raw value can reach the disk."""
     return duckdb.connect(
         config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
+            **DUCKDB,
             "memory_limit": MEMORY,
             "temp_directory": "",
             "preserve_insertion_order": "false",

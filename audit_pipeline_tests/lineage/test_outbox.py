@@ -15,6 +15,7 @@ import pytest
 
 from audit_pipeline.errors import LineageError
 from audit_pipeline.lineage import outbox, store
+from audit_pipeline_tests.hardship import small_disk
 
 WRITER = """
 import sys, time, uuid
@@ -114,6 +115,19 @@ def test_a_folder_that_cannot_be_made_is_our_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LineageError, match="1 lineage events could not be written"):
         outbox.append(tmp_path / "file" / "outbox", [event(1)])
+
+
+def test_a_full_disk_is_our_error_and_with_room_again_every_event_is_there_once() -> None:
+    with small_disk(64) as disk:
+        outbox.append(disk, [event(1)])
+        long = [event(2) | {"pad": "x" * 100_000}]
+        with pytest.raises(LineageError, match=r"1 lineage events could not be written.*No space left"):
+            outbox.append(disk, long)
+        subprocess.run(["mount", "-o", "remount,size=512k", str(disk)], check=True)
+        outbox.append(disk, long)
+        outbox.append(disk, [event(3)])
+        read = [json.loads(line.data)["number"] for line in outbox.read_new(disk, {})[0]]
+        assert read == [1, 2, 3]
 
 
 def test_a_line_is_canonical(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""Is what a result stands on still what its record names? A replay of anything else would prove nothing."""
+
+from collections.abc import Iterator
+
+from audit_pipeline.durable import file_sha256
+from audit_pipeline.errors import EvidenceError, NotReplayableError
+from audit_pipeline.evidence import Store
+from audit_pipeline.evidence.canonical import plain
+from audit_pipeline.evidence.erased import erased_rows
+from audit_pipeline.evidence.verify import file_problems
+from audit_pipeline.records import FileRef, Snapshot
+from audit_pipeline.replay.differences import Difference
+from audit_pipeline.replay.recorded import Recorded, StoreThen
+
+
+def damage(store: StoreThen, recorded: Recorded) -> Iterator[Difference]:
+    """Yield what was changed: the snapshot with its row groups, inputs by role, records that were looked back at.
+
+    Raises:
+        NotReplayableError: a file is missing, or rows of it were erased.
+    """
+    for ref in recorded.files:
+        yield from _of_file(store, ref)
+    for model_id, night in store.heads():
+        entry = store.heads()[model_id, night]
+        try:
+            store.read_record(model_id, night, entry.digest)
+        except EvidenceError as error:
+            yield Difference("look_back", night, entry.digest, str(error))
+
+
+def _of_file(store: Store, ref: FileRef | Snapshot) -> Iterator[Difference]:
+    """Hold one file against its digests."""
+    path = store.root / ref.path
+    problems = file_problems(store, plain(ref))
+    if not path.exists():
+        raise NotReplayableError(f"{ref.path} is missing. Restore it from a backup")
+    if problems and (rows := erased_rows(store, ref.path, sha256=file_sha256(path))) is not None:
+        raise NotReplayableError(f"{rows:,} row{'s' if rows != 1 else ''} of {ref.path} erased")
+    if problems:
+        kind, where = ("input", f"{ref.role} {ref.path}") if isinstance(ref, FileRef) else ("snapshot", ref.path)
+        yield Difference(kind, where, ref.sha256, "; ".join(problem.message for problem in problems))
