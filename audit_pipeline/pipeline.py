@@ -66,11 +66,11 @@ def audit_model_night(
 
     Raises:
         ConfigError: no such model.
-        KeyMissingError: the pseudonym key is not there.
+        KeyMissingError: the pseudonym key or the signing key is not there.
         EvidenceError: the disk is full, or the log is damaged; nothing half-written is left as evidence.
     """
     model = project.model(model_id)
-    store = Store(project.layout)
+    store = Store.of(project)
     watch = Stopwatch(on_stage)
     with store.session(), store.model_night(model_id, night), store.workspace() as work:
         gathered, measured = Gathered(), Measured()

@@ -38,14 +38,15 @@ class Started:
     guesses: tuple[Guess, ...]
 
 
-def make_key(root: Path) -> Path:
-    """Make the pseudonym key, unless there is one: replacing it would orphan every pseudonym."""
-    path = root / "audit" / "keys" / "pseudonym.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
-        write_whole(path, secrets.token_hex(32).encode(), mode=0o600)
-    return path
+def make_keys(root: Path) -> list[Path]:
+    """Make the project's keys and return their files; one that is there stays: a new one would not fit what it made."""
+    paths = [root / "audit" / "keys" / name for name in ("pseudonym.key", "signing.key")]
+    for path in paths:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.chmod(0o700)
+            write_whole(path, secrets.token_hex(32).encode(), mode=0o600)
+    return paths
 
 
 def start(root: Path) -> None:
@@ -105,7 +106,7 @@ def start_from(
 
 
 def _write_project(root: Path, first: date) -> None:
-    """Write project.yaml, its folders and its key."""
+    """Write project.yaml, its folders and its keys."""
     name = _word(root.resolve().name) or "project"
     text = string.Template(_template("project.yaml")).substitute(name=name, first=first.isoformat())
     write_whole(root / "project.yaml", text.encode())
@@ -113,7 +114,7 @@ def _write_project(root: Path, first: date) -> None:
         (root / folder).mkdir(parents=True, exist_ok=True)
     if not (root / ".gitignore").exists():
         write_whole(root / ".gitignore", b"audit/\ninput/\n")
-    make_key(root)
+    make_keys(root)
 
 
 def _word(text: str) -> str | None:

@@ -38,7 +38,7 @@ def init(
     row_id: Annotated[str | None, typer.Option("--row-id", help="Column that is unique per prediction.")] = None,
     score: Annotated[str | None, typer.Option("--score", help="Column with the probability.")] = None,
     prediction: Annotated[str | None, typer.Option("--prediction", help="Column with the predicted number.")] = None,
-    keys_only: Annotated[bool, typer.Option("--keys-only", help="Only make the key, if there is none.")] = False,
+    keys_only: Annotated[bool, typer.Option("--keys-only", help="Only make the keys that are not there.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a commented project; with --from, propose a model file and an expectation suite from a log.
@@ -48,7 +48,8 @@ def init(
     from audit_pipeline import starter
 
     if keys_only:
-        note(f"Key: {starter.make_key(folder)}. Back it up: without it old pseudonyms cannot be matched.")
+        keys = ", ".join(map(str, starter.make_keys(folder)))
+        note(f"Keys: {keys}. Back them up: without them old pseudonyms cannot be matched, nor the log gone on with.")
         return
     if log is None:
         starter.start(folder)

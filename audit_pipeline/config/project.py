@@ -76,6 +76,10 @@ class Keys(Strict):
     pseudonym: Reference = Field(
         default="file:audit/keys/pseudonym.key", description="HMAC key of the pseudonyms, 32 bytes in hex"
     )
+    signing: Reference | None = Field(
+        default=None,
+        description="key that signs the log (Ed25519, private half), 32 bytes in hex; without it, roots are unsigned",
+    )
 
 
 class SourceCode(Strict):

@@ -3,7 +3,7 @@
 from datetime import date
 
 from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.log import LogEntry
+from audit_pipeline.evidence.entry import LogEntry
 from audit_pipeline.evidence.store import Store
 from audit_pipeline.records import EarlierNight, HistoryPoint, Outcome, Stage
 

@@ -301,12 +301,14 @@ CREATE TABLE look_back (
 CREATE TABLE evidence_log (
     log_index BIGINT,  -- position, from 0
     time TIMESTAMP,  -- UTC
-    kind VARCHAR,  -- record or alert
-    model_id VARCHAR,  -- model; NULL for an alert
-    night DATE,  -- night of data; NULL for an alert
-    digest VARCHAR,  -- of the record file, or of the alert's body
-    previous VARCHAR,  -- chain value of the entry before
-    chain VARCHAR  -- chain value of this entry
+    kind VARCHAR,  -- record, alert, review, erasure, purge, key (that signs from here on) or refusal (of strangers' lines)
+    model_id VARCHAR,  -- model; NULL when it is about no single one
+    night DATE,  -- night of data; NULL when it is about no single one
+    digest VARCHAR,  -- of the record file; of another kind's body
+    leaf VARCHAR,  -- hash of the entry as a leaf of the log's tree (RFC 6962)
+    root_size BIGINT,  -- entries under the first root that covers it; NULL before it is covered
+    root VARCHAR,  -- that root
+    key_id VARCHAR  -- public key that signed the root; NULL when it is unsigned
 );
 
 -- One row per alert that was due: what was sent to whom, and whether it arrived.
