@@ -44,7 +44,7 @@ class LogEntry:
 
 
 _FIELDS = [field.name for field in fields(LogEntry) if field.name != "leaf"]
-_TYPES = {"index": int, "body": dict, "writer": dict}  # every other field is text
+_TYPES = [{"index": int, "body": dict, "writer": dict}.get(name, str) for name in _FIELDS]
 _MARK = b',"writer":'
 
 
@@ -71,7 +71,7 @@ def parse(line: bytes, number: int) -> LogEntry:
     """
     try:
         found = read_json(line)
-        if [type(found[name]) for name in _FIELDS] != [_TYPES.get(name, str) for name in _FIELDS]:
+        if [type(found[name]) for name in _FIELDS] != _TYPES:
             raise TypeError("a field has another type")
         writer = Writer(**found.pop("writer"))
         if [type(writer.run), type(writer.key), type(writer.mac)] != [str] * 3 or _MARK not in line:

@@ -45,8 +45,9 @@ class Keyring:
         return f"is signed with an unknown key, {_short(signed.by)}"
 
     def orphans(self, known: Collection[str]) -> Iterator[tuple[int, str]]:
-        """Yield keys after the first that the one before did not hand over and nobody knows from elsewhere."""
-        return ((i, k) for i, k in self.introduced[1:] if k not in self.handed_over and k not in known)
+        """Yield keys not handed over by the one before, after the last known from elsewhere, or else the first."""
+        start = max([0, *(place for place, (_, key) in enumerate(self.introduced) if key in known)])
+        return ((index, key) for index, key in self.introduced[start + 1 :] if key not in self.handed_over)
 
 
 def _short(keys: Collection[str]) -> str:

@@ -50,8 +50,8 @@ class Log:
             EvidenceError: the log was cut or edited, is written with another key, or the disk is full or refuses. A
                 part that was written then is no entry; the next append sets it aside.
         """
-        with self.writing():
-            return self.write(kind, model_id=model_id, night=night, digest=digest, body=body, run=run)
+        with self.writing() as number:
+            return self.write(number, kind, model_id=model_id, night=night, digest=digest, body=body, run=run)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -61,8 +61,8 @@ class Log:
             yield
 
     @contextmanager
-    def writing(self, *, thorough: bool = False, successor: SigningKey | None = None) -> Iterator[None]:
-        """Be the only writer, of a log whose end is by known writers.
+    def writing(self, *, thorough: bool = False, successor: SigningKey | None = None) -> Iterator[int]:
+        """Be the only writer, of a log whose end is by known writers; yield the number of its entries.
 
         Args:
             thorough: look at every line since the last signed root, not only at the last one.
@@ -72,8 +72,8 @@ class Log:
             last, count = self.lines.last(), self.lines.count()
             known = last is not None and self._is_ours(last, count - 1)
             if self.key and (thorough or not known):
-                self._settle(self.key, count, successor)
-            yield
+                count = self._settle(self.key, count, successor)
+            yield count
 
     def check(self) -> None:
         """See that the log ends with a line of a known writer, before something stands on it; nothing is made.
@@ -85,19 +85,18 @@ class Log:
             with self.writing():
                 pass
 
-    def write(self, kind: str, *, key: SigningKey | None = None, run: str = "", **said: Any) -> LogEntry:
-        """Write one entry; the caller holds `writing`. `key` is the one to mark it with, if not the log's own."""
-        number = self.lines.count()
+    def write(self, number: int, kind: str, *, key: SigningKey | None = None, run: str = "", **said: Any) -> LogEntry:
+        """Write entry `number`; the caller holds `writing`. `key` is the one to mark it with, if not the log's own."""
         content = {"index": number, "time": datetime.now(UTC).isoformat(timespec="microseconds"), "kind": kind, **said}
         line = line_of(content, run=run, key=key or self.key)
         self.lines.append(line)
         return parse(line, number)
 
-    def introduce(self, key: SigningKey, root: bytes, *, run: str = "") -> LogEntry:
+    def introduce(self, number: int, key: SigningKey, root: bytes, *, run: str = "") -> LogEntry:
         """Write the entry from which on `key` is the log's; `root` is that of all entries before."""
         body = {"key_id": key.key_id, "root": root.hex()}
         about = {"model_id": "", "night": "", "digest": sha256(canonical(body)), "body": body}
-        return self.write(KEY, key=key, run=run, **about)
+        return self.write(number, KEY, key=key, run=run, **about)
 
     def _is_ours(self, line: bytes, number: int) -> bool:
         """Tell whether the last line is number `number` and by a known writer; without a key it needs none."""
@@ -109,8 +108,10 @@ class Log:
         found = entry_or_none(line)
         return found is not None and found.index == number and wrote(self.key, line, found)
 
-    def _settle(self, key: SigningKey, count: int, successor: SigningKey | None) -> None:
+    def _settle(self, key: SigningKey, count: int, successor: SigningKey | None) -> int:
         """Set aside what no known writer added since the last signed root; introduce the key where it is new.
+
+        Returns how many entries there are then.
 
         Raises:
             EvidenceError: the log does not go on where it was signed last.
@@ -118,10 +119,14 @@ class Log:
         start = self.signed()
         require(start <= count, f"it has {count} entries, and {start} were signed: it was cut")
         found = settled(self.lines.read(start), start=start, key=key, successor=successor)
+        count = start + len(found.kept)
         if found.strange:
             self._set_aside([*islice(self.lines.read(), start), *found.kept], found.strange)
+            count += 1
         if not found.begun:
-            self.introduce(key, found.before.root())
+            self.introduce(count, key, found.before.root())
+            count += 1
+        return count
 
     def signed(self) -> int:
         """Return how many entries the project's key has signed.
@@ -143,4 +148,4 @@ class Log:
         self.lines.set_aside(b"\n".join(strange), "lines that no known writer wrote")
         write_whole(self.lines.file, b"".join(line + b"\n" for line in kept))
         body = {"lines": len(strange), "sha256": [sha256(line) for line in strange]}
-        self.write(REFUSAL, model_id="", night="", digest=sha256(canonical(body)), body=body)
+        self.write(len(kept), REFUSAL, model_id="", night="", digest=sha256(canonical(body)), body=body)

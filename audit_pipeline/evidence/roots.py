@@ -6,7 +6,7 @@ shows what was changed by somebody who did not know of it.
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from audit_pipeline.evidence.lines import Lines
 from audit_pipeline.evidence.sign import SigningKey, opened, sign
 
 FILE = "log/roots.jsonl"
+
+
+_PLAIN = [field.name for field in fields(LogEntry) if field.name != "writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ def covered(entries: Iterable[LogEntry], roots: Iterable[Root]) -> Iterator[dict
         while root is not None and root.size <= entry.index:
             root = next(rest, None)
         said = (root.size, root.root, root.key_id or None) if root else (None, None, None)
-        yield asdict(entry) | dict(zip(("root_size", "root", "key_id"), said, strict=True))
+        plain = {name: getattr(entry, name) for name in _PLAIN}
+        yield plain | dict(zip(("root_size", "root", "key_id"), said, strict=True))
 
 
 def said_in(file: Path) -> list[Root]:

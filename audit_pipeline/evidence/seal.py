@@ -40,8 +40,8 @@ def rotate(log: Log, new: SigningKey, *, run: str) -> Root:
     with log.writing(thorough=True, successor=new) if log.key else log.alone():
         with storing(log.tree.name), tree_in(log.tree) as tree:
             _bring_up(tree, log)
-            before = tree.root(tree.size)
-        log.introduce(new, before, run=run)
+            count, before = tree.size, tree.root(tree.size)
+        log.introduce(count, new, before, run=run)
         return _sign(log, [key for key in (log.key, new) if key])
 
 
