@@ -15,10 +15,12 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
     ["config"],
     STAGES,
     [
+        "anchor",
         "due",
         "engines",
         "fleet",
         "gather",
+        "keys",
         "log_columns",
         "measure",
         "pipeline",

@@ -10,7 +10,7 @@ import typer
 
 from audit_pipeline.cli.console import error, note, out, print_json
 from audit_pipeline.cli.context import DAY, Context, Json
-from audit_pipeline.config import project_alone
+from audit_pipeline.config import ProjectConfig, project_alone
 from audit_pipeline.errors import ConfigError, ExitCode, Fault, KeyMissingError
 from audit_pipeline.evidence import Store, signing_key
 from audit_pipeline.evidence import verify as check
@@ -45,7 +45,7 @@ def verify(
     except KeyMissingError as missing:  # a verifier need not have it
         key = None
         note(f"{missing} What no root covers yet is not checked by its writers' marks.")
-    found = check(Store(own.layout, key), model_id=model, night=day, since=_seen(since))
+    found = check(Store(own.layout, key), model_id=model, night=day, since=_seen(since) or _anchor(config, own.root))
     if as_json:
         print_json(asdict(found) | {"ok": found.ok})
     else:
@@ -64,6 +64,15 @@ def verify(
     if found.records == 0:
         note("There is no record to verify.")
         raise typer.Exit(int(ExitCode.NOT_EVALUATED))
+
+
+def _anchor(config: ProjectConfig | None, root: Path) -> Path | None:
+    """Return the file of roots that the project keeps elsewhere, if it is there."""
+    file = root / config.anchor.file if config and config.anchor and config.anchor.file else None
+    if file is not None and not file.is_file():
+        note(f"The anchor '{file}' is not there: nothing was held against it.")
+        return None
+    return file
 
 
 def _seen(since: str | None) -> str | Path | None:
