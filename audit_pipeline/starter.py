@@ -21,6 +21,7 @@ from audit_pipeline.config.model import NAME, NAME_MEANING
 from audit_pipeline.config.source import SUFFIX
 from audit_pipeline.durable import write_whole
 from audit_pipeline.errors import ConfigError, Fault
+from audit_pipeline.keys import make_keys
 from audit_pipeline.proposal import model_yaml
 from audit_pipeline.records import Column, Relation
 from audit_pipeline.roles import Guess, guess_columns
@@ -36,17 +37,6 @@ class Started:
     model_id: str
     nights: tuple[date, ...]
     guesses: tuple[Guess, ...]
-
-
-def make_keys(root: Path) -> list[Path]:
-    """Make the project's keys and return their files; one that is there stays: a new one would not fit what it made."""
-    paths = [root / "audit" / "keys" / name for name in ("pseudonym.key", "signing.key")]
-    for path in paths:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.parent.chmod(0o700)
-            write_whole(path, secrets.token_hex(32).encode(), mode=0o600)
-    return paths
 
 
 def start(root: Path) -> None:

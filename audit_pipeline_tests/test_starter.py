@@ -16,6 +16,7 @@ import yaml
 from audit_pipeline import checks, snapshot, sources, starter
 from audit_pipeline.config import AuditedModel, load_project
 from audit_pipeline.errors import ColumnMissingError, ConfigError, SourceError, UnreadableError
+from audit_pipeline.keys import make_keys
 from audit_pipeline.records import Column, Outcome
 
 NIGHT = date(2026, 11, 20)
@@ -76,7 +77,7 @@ def test_the_examples_load_once_they_are_renamed(tmp_path: Path) -> None:
 
 
 def test_the_keys_are_for_their_owner_alone_and_never_replaced(tmp_path: Path) -> None:
-    keys = starter.make_keys(tmp_path)
+    keys = make_keys(tmp_path)
     assert [key.name for key in keys] == ["pseudonym.key", "signing.key"]
     for key in keys:
         assert (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(key.parent.stat().st_mode)) == (0o600, 0o700)
@@ -84,7 +85,7 @@ def test_the_keys_are_for_their_owner_alone_and_never_replaced(tmp_path: Path) -
     before = [key.read_bytes() for key in keys]
     assert before[0] != before[1]
     keys[1].unlink()
-    again = [key.read_bytes() for key in starter.make_keys(tmp_path)]
+    again = [key.read_bytes() for key in make_keys(tmp_path)]
     assert again[0] == before[0]
     assert again[1] != before[1]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from audit_pipeline import lineage
 from audit_pipeline.config import load_project
+from audit_pipeline.keys import make_keys
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.records import Outcome, RunContext
-from audit_pipeline.starter import make_keys
 from benchmarks.imports import remember
 from benchmarks.process import say
 

@@ -10,7 +10,23 @@ from typing import Annotated
 import typer
 
 import audit_pipeline
-from audit_pipeline.cli import demo, events, init, lineage, query, rebuild, reconcile, run, show, status, ui, verify
+from audit_pipeline.cli import (
+    demo,
+    events,
+    export,
+    init,
+    keys,
+    lineage,
+    query,
+    rebuild,
+    reconcile,
+    review,
+    run,
+    show,
+    status,
+    ui,
+    verify,
+)
 from audit_pipeline.cli.console import error
 from audit_pipeline.cli.context import Context
 from audit_pipeline.errors import AuditError, ExitCode
@@ -43,10 +59,11 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, verify, rebuild, reconcile, ui):
+for module in (demo, init, run, status, show, query, review, verify, export, rebuild, reconcile, ui):
     module.register(app)
 events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

@@ -46,9 +46,10 @@ def init(
     In a project that exists, --from adds a model. Nothing that exists is overwritten.
     """
     from audit_pipeline import starter
+    from audit_pipeline.keys import make_keys
 
     if keys_only:
-        keys = ", ".join(map(str, starter.make_keys(folder)))
+        keys = ", ".join(map(str, make_keys(folder)))
         note(f"Keys: {keys}. Back them up: without them old pseudonyms cannot be matched, nor the log gone on with.")
         return
     if log is None:

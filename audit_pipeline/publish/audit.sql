@@ -322,3 +322,18 @@ CREATE TABLE alert (
     delivered BOOLEAN,  -- whether the channel took it
     reason VARCHAR  -- why it was not delivered
 );
+
+-- One row per signature of a person on a record: what it means is said, and it is bound to the record's digest.
+CREATE TABLE review (
+    log_index BIGINT,  -- entry of the evidence log
+    time TIMESTAMP,  -- UTC
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record that was signed
+    result_digest VARCHAR,  -- sha256 of its canonical result
+    verdict VARCHAR,  -- verdict that was signed: PASS, WARN, FAIL or NOT_EVALUATED
+    meaning VARCHAR,  -- reviewed, approved or rejected
+    name VARCHAR,  -- printed name of the person
+    account VARCHAR,  -- account that ran the command
+    reason VARCHAR  -- why, in the person's words
+);

@@ -42,6 +42,8 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
             rows[table].append(row)
     elif entry["kind"] == "alert":
         rows["alert"].append(entry["body"] | place)
+    elif entry["kind"] == "review":
+        rows["review"].append(entry["body"] | place | about)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:
