@@ -16,7 +16,7 @@ from audit_pipeline.evidence.review import review as sign
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    epilog = "Example: audit-pipeline review high_utilizer 2026-01-03 --as approved --reason OK"
+    epilog = "Example: audit-pipeline review churn 2026-01-03 --as approved --reason OK"
     app.command(name="review", epilog=epilog)(review)
 
 
