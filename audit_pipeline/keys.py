@@ -31,6 +31,25 @@ def make_keys(root: Path) -> list[Path]:
     return paths
 
 
+def introduce(project: Project) -> str:
+    """Begin to sign a log that was not signed until now; return the public key.
+
+    What the log holds by then is bound as it is: whether it is what was written, nobody can tell any more.
+
+    Raises:
+        ConfigError: no signing key is configured, or the log has a key.
+        KeyMissingError: the key is not there.
+        EvidenceError: the log is not the one of its last root.
+    """
+    key = signing_key(project.config, project.root)
+    store = Store(project.layout)
+    if key is None or any(entry.writer.key for entry in store.log.entries()):
+        text = "is not set: there is nothing to sign with" if key is None else "the log has one: hand it over instead"
+        raise ConfigError([Fault("project.yaml", "keys.signing", text)])
+    _sign_over(store, key, run="keys introduce")
+    return key.key_id
+
+
 def hand_over(project: Project, *, to: str | None = None, lost: bool = False) -> HandedOver:
     """Let another key sign the log from now on; the old one signs for it, unless it is lost.
 
@@ -59,13 +78,13 @@ def hand_over(project: Project, *, to: str | None = None, lost: bool = False) ->
         _make(following)
     new = SigningKey(read_key("new signing", to or f"file:{following}", project.root))
     old = None if lost else signing_key(project.config, project.root)
-    _sign_over(Store(project.layout, old), new)
+    _sign_over(Store(project.layout, old), new, run="keys rotate")
     if to is None:
         following.replace(file)
     return HandedOver(old.key_id if old else "", new.key_id, to or reference)
 
 
-def _sign_over(store: Store, new: SigningKey) -> None:
+def _sign_over(store: Store, new: SigningKey, *, run: str) -> None:
     """Hand over the log, unless it was already: an earlier call died after that."""
     last = store.log.roots.last()
     if last is not None and last.root.key_id == new.key_id and new.key_id in last.by:
@@ -73,7 +92,7 @@ def _sign_over(store: Store, new: SigningKey) -> None:
     with store.quiet() as quiet:
         if not quiet:
             raise EvidenceError("A run is at work and writes with the old key. Hand the key over when it has ended.")
-        rotate(store.log, new, run="keys rotate")
+        rotate(store.log, new, run=run)
 
 
 def _make(path: Path) -> None:

@@ -10,15 +10,29 @@ from audit_pipeline.cli.context import Context, Json
 from audit_pipeline.config import load_project
 
 app = typer.Typer(
-    help="Hand the log over to another signing key.",
+    help="The key that signs the log: begin with one, hand over to another.",
     no_args_is_help=True,
     epilog="Example: audit-pipeline keys rotate",
 )
 
 
-@app.callback()
-def _keys() -> None:
-    """Hand the log over to another signing key."""
+@app.command(epilog="Example: audit-pipeline keys introduce")
+def introduce(context: typer.Context, as_json: Json = False) -> None:
+    """Begin to sign a log that has no key yet, with the one that `keys.signing` names.
+
+    An empty log needs no such call. What the log holds is bound as it is: check it before, e.g. against an anchor.
+    """
+    from audit_pipeline.fleet import publish_store
+    from audit_pipeline.keys import introduce as begin
+
+    own: Context = context.obj
+    own.require_evidence()
+    key = begin(own.project)
+    publish_store(own.project)
+    if as_json:
+        print_json({"key_id": key})
+    else:
+        out.print(f"The log is signed with the key {key} from now on.")
 
 
 @app.command(epilog="Example: audit-pipeline keys rotate")

@@ -32,9 +32,11 @@ class Keyring:
             return f"is signed with an unknown key, {_short(signed.by)}" if signed.by else None
         if own not in signed.by:
             return self._stranger(signed)
+        if signed.root.key_id != own:
+            return "names another key than the one that signed it"
         if own != before and before in signed.by:
             self.handed_over.add(own)
-        return None if signed.root.key_id == own else "names another key than the one that signed it"
+        return None
 
     def _stranger(self, signed: SignedRoot) -> str:
         """Say who signed instead of the key whose time it is."""

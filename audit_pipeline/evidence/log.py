@@ -109,7 +109,7 @@ class Log:
         return found is not None and found.index == number and wrote(self.key, line, found)
 
     def _settle(self, key: SigningKey, count: int, successor: SigningKey | None) -> int:
-        """Set aside what no known writer added since the last signed root; introduce the key where it is new.
+        """Set aside what no known writer added since the last signed root; introduce the key into an empty log.
 
         Returns how many entries there are then.
 
@@ -124,8 +124,8 @@ class Log:
             self._set_aside([*islice(self.lines.read(), start), *found.kept], found.strange)
             count += 1
         if not found.begun:
-            self.introduce(count, key, found.before.root())
-            count += 1
+            self.introduce(0, key, found.before.root())
+            count = 1
         return count
 
     def signed(self) -> int:

@@ -123,7 +123,8 @@ def _said(line: bytes, where: str) -> tuple[Root, Any]:
     try:
         envelope = read_json(line)
         root = Root(**read_json(base64.b64decode(envelope["payload"], validate=True)))
-        if [type(getattr(root, field.name)) for field in fields(root)] == [str, int, str, str, str]:
+        kinds = [type(getattr(root, field.name)) for field in fields(root)]
+        if kinds == [str, int, str, str, str] and root.size > 0:
             return root, envelope
     except (ValueError, TypeError, KeyError) as error:
         raise _none(where) from error

@@ -31,8 +31,8 @@ def rotate(log: Log, new: SigningKey, *, run: str) -> Root:
     """Hand the log over to another key: an entry that names it, and a root that both keys sign.
 
     From then on roots and entries are the new key's, and the old one is expired. A call that died before it had signed
-    is made again: what it wrote is set aside. A log without a key is taken over without a second signature, and so is
-    one whose key is lost (`log.key` is None); `verify` says of the latter that nobody handed it over.
+    is made again: what it wrote is set aside. With `log.key` None, the new key alone signs: a log that had no key is
+    signed from then on; of one whose key is lost, `verify` says that nobody handed it over.
 
     Raises:
         EvidenceError: as `seal`.

@@ -22,7 +22,6 @@ class Settled:
     kept: list[bytes] = field(default_factory=list)
     strange: list[bytes] = field(default_factory=list)  # by no known writer
     before: Peaks = field(default_factory=Peaks)  # what stood there before the key was introduced
-    owner: str = ""  # key that the last line before that is written with
     begun: bool = False  # whether the key was introduced
 
     def __post_init__(self) -> None:
@@ -43,7 +42,6 @@ class Settled:
             require(bound, f"what stood before entry {entry.index} was changed")
             self.begun = True
         if not self.begun:  # the entry that introduces the key will bind these lines
-            self.owner = (entry or parse(line, len(self.kept))).writer.key
             self.before.add(leaf_hash(line))
             self.kept.append(line)
         elif ours and entry and entry.index >= self._next():
@@ -70,8 +68,9 @@ def settled(lines: Iterable[bytes], *, start: int, key: SigningKey, successor: S
     found = Settled(key, start, successor)
     for line in lines:
         found.take(line)
-    if not found.begun:
-        require(not found.owner, f"it is written with the key {found.owner[:16]}..., not with the project's")
+    # Only an empty log gets the key by itself: who replaced the log by an unsigned one must not have it signed.
+    how = "If it was never signed, begin with `audit-pipeline keys introduce`"
+    require(found.begun or not found.kept, f"it is not signed with the key that project.yaml names. {how}")
     return found
 
 

@@ -62,7 +62,8 @@ class _Check:
         self.known = said_in(since) if isinstance(since, Path) else []
         self.wanted = since if isinstance(since, str) else None
         self.roots = self._read_roots()
-        self.at = dict.fromkeys({r.root.size for r in self.roots} | {r.size for r in self.known}, "")
+        sizes = {r.root.size for r in self.roots} | {r.size for r in self.known}
+        self.at: dict[int, str | None] = dict.fromkeys(sizes)
 
     def run(self) -> Proof:
         self._read_entries()
@@ -180,7 +181,9 @@ class _Check:
         if own and keys and own != keys[-1]:
             what = "expired" if own in keys else "not known to the log"
             self._problem(LOG, f"the key that project.yaml names is {what}; the log's is {keys[-1][:16]}...")
-        if not keys:
+        if own and not keys and self.found.entries:
+            self._problem(LOG, "is not signed, though project.yaml names a key")
+        elif not keys:
             self._note("Unsigned: no key signs this log, so whoever may write here can make one that holds together.")
         elif own is None:
             self._note(f"Signed with the key {keys[-1]}: it is known by the log only. Compare it with its owner's.")

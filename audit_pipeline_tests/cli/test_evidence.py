@@ -128,9 +128,23 @@ def test_a_lost_key_is_replaced_and_third_parties_are_told(call: Call, root: Pat
     assert "was not handed over by the one before: it is unknown" in call("--project", root, "verify").err
 
 
-def test_a_project_without_a_key_has_none_to_hand_over(call: Call, audited: Path) -> None:
-    refused = call("--project", audited, "keys", "rotate")
+@pytest.mark.parametrize("command", ["rotate", "introduce"])
+def test_a_project_without_a_key_has_none_to_sign_with(call: Call, audited: Path, command: str) -> None:
+    refused = call("--project", audited, "keys", command)
     assert (refused.code, "keys.signing: is not set" in refused.err) == (2, True)
+
+
+def test_a_log_without_a_key_is_signed_when_it_is_said_so(call: Call, audited: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(audited, tmp_path / "p"))
+    (root / "project.yaml").write_text(small.PROJECT + KEYS)
+    key_file(root).parent.mkdir()
+    key_file(root).write_text("01" * 32)
+    assert call("--project", root, "rebuild").code == 4
+    ended = call("--project", root, "keys", "introduce")
+    assert (ended.code, ended.out) == (0, f"The log is signed with the key {OLD} from now on.\n")
+    assert call("--project", root, "verify").code == 0
+    again = call("--project", root, "keys", "introduce")
+    assert (again.code, "the log has one" in again.err) == (2, True)
 
 
 def test_a_review_is_signed_shown_and_stays_with_its_record(call: Call, root: Path) -> None:

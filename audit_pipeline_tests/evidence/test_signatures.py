@@ -14,6 +14,7 @@ import pytest
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence import SigningKey, Store, rotate, seal, verify
 from audit_pipeline.evidence.canonical import canonical, sha256
+from audit_pipeline.evidence.entry import line_of
 from audit_pipeline.evidence.roots import Root, parse
 from audit_pipeline.evidence.sign import PAYLOAD_TYPE, opened, sign
 from audit_pipeline_tests.builders import commit, make_key, make_store
@@ -204,6 +205,10 @@ def test_a_key_that_comes_later_binds_what_was_there(folder: Path) -> None:
     seal(unsigned.log)
     append(unsigned, n=1)
     store = as_stranger(unsigned, OWN)
+    with pytest.raises(EvidenceError, match="not signed with the key that project"):
+        append(store, n=2)  # not by itself: the log could be one that somebody put in the place of ours
+    assert problems(store) == [f"{LOG}: is not signed, though project.yaml names a key"]
+    rotate(unsigned.log, OWN, run="keys introduce")
     append(store, n=2)
     seal(store.log)
     assert [e.kind for e in store.log.entries()] == ["record", "alert", "key", "alert"]
@@ -217,6 +222,23 @@ def test_a_key_that_comes_later_binds_what_was_there(folder: Path) -> None:
     with pytest.raises(EvidenceError, match="what stood before entry 2 was changed"):
         seal(store.log)
     assert any("introduces a key over another log" in p for p in problems(store))
+
+
+def test_a_log_replaced_by_an_unsigned_one_is_not_signed_for_its_owner(store: Store) -> None:
+    """Somebody without the key makes a whole log that nobody signed: the next run must not sign it."""
+    made = []
+    for index, line in enumerate(lines(store)[1:]):
+        said = json.loads(line)
+        run = said.pop("writer")["run"]
+        made.append(line_of({**said, "index": index}, run=run, key=None))
+    write_lines(store, LOG, made)
+    for name in (ROOTS, "log/tree"):
+        (store.root / name).unlink()
+    assert verify(as_stranger(store)).ok  # it holds together
+    for attempt in (partial(append, store), partial(seal, store.log)):
+        with pytest.raises(EvidenceError, match="not signed with the key that project"):
+            attempt()
+    assert problems(store) == [f"{LOG}: is not signed, though project.yaml names a key"]
 
 
 # --- roots --------------------------------------------------------------------------------------------------------
@@ -299,6 +321,8 @@ def test_a_root_of_another_log_with_the_same_key_is_found(store: Store) -> None:
         b'{"payload":"e30=","payloadType":"","signatures":[]}',
         b'{"payload":1,"payloadType":"","signatures":[]}',
         b'{"payload":"e30=","payloadType":[],"signatures":0}',
+        canonical(sign(canonical(Root("", 0, "", "", "")), [])),
+        canonical(sign(canonical(Root("", -1, "", "", "")), [])),
     ],
 )
 def test_a_line_that_is_no_root_is_said_and_no_crash(store: Store, line: bytes) -> None:
@@ -326,6 +350,13 @@ def test_an_envelope_of_another_type_is_refused() -> None:
     assert opened(envelope).by == {OWN.key_id}
     with pytest.raises(EvidenceError):
         opened({**envelope, "payloadType": "text/plain"})
+
+
+@pytest.mark.parametrize("root", ["", "0" * 64])
+def test_an_unsigned_root_over_more_than_there_is_is_no_crash(folder: Path, root: str) -> None:
+    store = make_store(folder)
+    store.log.roots.append(Root("", 5, root, "", ""), [])
+    assert problems(store)[0] == f"{LOG}: has 0 entries, and 5 were signed: entries are missing"
 
 
 # --- keys and their time ------------------------------------------------------------------------------------------
