@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from audit_pipeline.config.secrets import read_secret
 from audit_pipeline.due import newest_night, remember, state_of
 from audit_pipeline.durable import locked
 from audit_pipeline.durations import chart_durations
-from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError
-from audit_pipeline.evidence import LogEntry, Store
+from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError, PublishError
+from audit_pipeline.evidence import LogEntry, Store, covered, seal
 from audit_pipeline.evidence.canonical import canonical, sha256
+from audit_pipeline.evidence.entry import ALERT, RECORD
 from audit_pipeline.notify import Alarm, compose, send
 from audit_pipeline.pipeline import Audited, OnCrash, OnStage, audit_model_night
 from audit_pipeline.publish import publish
@@ -55,14 +56,15 @@ def audit(
 
 
 def publish_store(project: Project, *, anew: bool = False) -> Path:
-    """Bring `audit.duckdb` up to the evidence log and the lineage events; one publisher at a time.
+    """Sign a root over the evidence log, and bring `audit.duckdb` up to it and the lineage events; one at a time.
 
     Nothing is written when nothing has arrived since: whoever watches can call this every half minute.
 
     Raises:
-        PublishError: it could not be written; the old file stays.
+        PublishError: it could not be written, or there is nothing that a root may be signed over; the old file stays.
+        KeyMissingError: the signing key is not there.
     """
-    store = Store(project.layout)
+    store = Store.of(project)
 
     def beside(connection: duckdb.DuckDBPyConnection) -> None:
         chart_durations(connection)
@@ -73,7 +75,11 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
         if not anew and project.layout.database.exists() and seen.exists() and seen.read_bytes() == state:
             return project.layout.database
         seen.unlink(missing_ok=True)
-        entries = (asdict(entry) for entry in store.log.entries())
+        try:
+            seal(store.log)
+            entries = list(covered(store.log.entries(), store.log.roots.all()))
+        except EvidenceError as error:
+            raise PublishError(f"audit.duckdb was not published. {error}") from error
         path = publish(project.layout, entries, store.read_record, also=beside, anew=anew)
         with suppress(OSError):  # without the note, the next call publishes again
             seen.parent.mkdir(parents=True, exist_ok=True)
@@ -112,11 +118,11 @@ def send_alerts(
 
     Each try is an entry of the log. An owner without channels is owed nothing.
     """
-    store, now = Store(project.layout), now or datetime.now(UTC)
+    store, now = Store.of(project), now or datetime.now(UTC)
     sent: list[Delivery] = []
     with locked(project.layout.audit / ".locks" / "alert"):
         entries = list(store.log.entries())
-        alerts = [e for e in entries if e.kind == "alert"]
+        alerts = [e for e in entries if e.kind == ALERT]
         for owner, alarming in _alarming(project, entries, set(runs), since).items():
             for channel in project.config.owners[owner].channels:
                 tries = [a for a in alerts if a.body["owner"] == owner and a.body["channel"] == channel]
@@ -130,8 +136,8 @@ def _alarming(
     project: Project, entries: list[LogEntry], runs: set[str], since: datetime | None
 ) -> dict[str, list[LogEntry]]:
     """Return by owner the newest records that may need a message: of these runs, or not delivered yet."""
-    tried = {digest for e in entries if e.kind == "alert" for digest in e.body["records"]}
-    heads = {(e.model_id, e.night): e for e in entries if e.kind == "record"}
+    tried = {digest for e in entries if e.kind == ALERT for digest in e.body["records"]}
+    heads = {(e.model_id, e.night): e for e in entries if e.kind == RECORD}
     found: dict[str, list[LogEntry]] = defaultdict(list)
     for entry in heads.values():
         late = since is not None and entry.digest in tried and datetime.fromisoformat(entry.time) >= since
@@ -202,7 +208,7 @@ def _send(project: Project, store: Store, owner: str, channel: str, due: list[Lo
         "reason": reason,
         "title": message.title,
     }
-    store.log.append("alert", model_id="", night="", digest=sha256(canonical(body)), body=body)
+    store.log.append(ALERT, model_id="", night="", digest=sha256(canonical(body)), body=body, run="alerts")
     return Delivery(owner, channel, len(due), reason is None, reason)
 
 

@@ -21,7 +21,7 @@ from audit_pipeline.errors import (
     NightMissingError,
     SourceError,
 )
-from audit_pipeline.evidence import Store
+from audit_pipeline.evidence import Store, signing_key
 from audit_pipeline.explain import pinned_digest
 from audit_pipeline.records import (
     Column,
@@ -109,6 +109,7 @@ def require_keys(project: Project) -> None:
     Raises:
         KeyMissingError: it is not.
     """
+    signing_key(project.config, project.root)
     for model in project.models.values():
         pseudonym_key(project, model.config)
 

@@ -68,12 +68,12 @@ def audit_model_night(
 
     Raises:
         ConfigError: no such model.
-        KeyMissingError: the pseudonym key is not there.
+        KeyMissingError: the pseudonym key or the signing key is not there.
         StorageError: the disk is full; nothing half-written is left as evidence, and the night is still due.
         EvidenceError: the log is damaged.
     """
     model = project.model(model_id)
-    store = Store(project.layout)
+    store = Store.of(project)
     watch = Stopwatch(on_stage)
     with (
         storing(f"{model_id} {night}", only_full=True),

@@ -15,6 +15,7 @@ from audit_pipeline.engines import engine_versions
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import canonical, sha256
+from audit_pipeline.evidence.entry import RECORD
 from audit_pipeline.records import Column, FileRef, Relation
 
 WRITERS = ("duckdb", "pyarrow", "pandas")  # packages that read the source or write the file
@@ -30,7 +31,7 @@ def origin_of(relation: Relation, columns: Sequence[Column], config: ReferenceCo
 
 def frozen_before(store: Store, model_id: str, origin: str) -> FileRef | None:
     """Return the reference of the model's newest record if it has that origin and its file is whole; else None."""
-    entries = [e for e in store.log.entries() if e.kind == "record" and e.model_id == model_id]
+    entries = [e for e in store.log.entries() if e.kind == RECORD and e.model_id == model_id]
     if not entries:
         return None
     newest = entries[-1]

@@ -21,6 +21,7 @@ from audit_pipeline.config.model import NAME, NAME_MEANING
 from audit_pipeline.config.source import SUFFIX
 from audit_pipeline.durable import write_whole
 from audit_pipeline.errors import ConfigError, Fault
+from audit_pipeline.keys import make_keys
 from audit_pipeline.proposal import model_yaml
 from audit_pipeline.records import Column, Relation
 from audit_pipeline.roles import Guess, guess_columns
@@ -36,16 +37,6 @@ class Started:
     model_id: str
     nights: tuple[date, ...]
     guesses: tuple[Guess, ...]
-
-
-def make_key(root: Path) -> Path:
-    """Make the pseudonym key, unless there is one: replacing it would orphan every pseudonym."""
-    path = root / "audit" / "keys" / "pseudonym.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
-        write_whole(path, secrets.token_hex(32).encode(), mode=0o600)
-    return path
 
 
 def start(root: Path) -> None:
@@ -105,7 +96,7 @@ def start_from(
 
 
 def _write_project(root: Path, first: date) -> None:
-    """Write project.yaml, its folders and its key."""
+    """Write project.yaml, its folders and its keys."""
     name = _word(root.resolve().name) or "project"
     text = string.Template(_template("project.yaml")).substitute(name=name, first=first.isoformat())
     write_whole(root / "project.yaml", text.encode())
@@ -113,7 +104,7 @@ def _write_project(root: Path, first: date) -> None:
         (root / folder).mkdir(parents=True, exist_ok=True)
     if not (root / ".gitignore").exists():
         write_whole(root / ".gitignore", b"audit/\ninput/\n")
-    make_key(root)
+    make_keys(root)
 
 
 def _word(text: str) -> str | None:

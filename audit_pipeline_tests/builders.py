@@ -13,7 +13,7 @@ from typing import Any
 
 from audit_pipeline.config import Layout
 from audit_pipeline.durable import write_whole
-from audit_pipeline.evidence import Committed, Store
+from audit_pipeline.evidence import Committed, SigningKey, Store
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
@@ -54,9 +54,14 @@ NIGHT = date(2026, 7, 1)
 STARTED = datetime(2026, 7, 2, 2, 0, 0, 250_000, tzinfo=UTC)
 
 
-def make_store(root: Path) -> Store:
-    """Return the store of a project that stands in `root`."""
-    return Store(Layout(root=root))
+def make_store(root: Path, key: SigningKey | None = None) -> Store:
+    """Return the store of a project that stands in `root`; its log is signed when there is a key."""
+    return Store(Layout(root=root), key)
+
+
+def make_key(number: int = 1) -> SigningKey:
+    """Return a signing key; the same number gives the same one."""
+    return SigningKey(bytes([number]) * 32)
 
 
 def make_snapshot(store: Store, model_id: str, night: date, *, seed: str = "") -> Snapshot:

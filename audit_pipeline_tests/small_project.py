@@ -28,6 +28,7 @@ owners:
   team: {name: The team, channels: [chat]}
 channels:
   chat: {url: "file:audit/keys/chat.url"}
+keys: {signing: "file:audit/keys/signing.key"}
 limits: {explain_rows: 100, threads: 1, memory: 256MB}
 """
 CHURN = """\
@@ -97,6 +98,7 @@ def build(
             (root / "models" / f"{model}.yaml").write_text(text)
             (root / "expectations" / f"{model}.yaml").write_text(SUITES[model])
     (root / "audit" / "keys" / "pseudonym.key").write_text("5a" * 32)
+    (root / "audit" / "keys" / "signing.key").write_text("c3" * 32)
     (root / "audit" / "keys" / "chat.url").write_text("json://127.0.0.1:9/")  # nobody listens there
     write_model(root)
     for night in nights:

@@ -46,6 +46,14 @@ def test_the_lineage_benchmark_fills_its_lines_and_asks_every_question() -> None
 
 
 @pytest.mark.acceptance
+def test_the_log_benchmark_says_what_a_night_and_an_auditor_pay() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "log"]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=300).stdout
+    alone = dict(re.findall(r"^log of 500, (\S.*?), CPU ms {2,}([\d.,]+) +- +- +\(", out, re.MULTILINE))
+    assert set(alone) == {"append one", "sign one more root", "verify", "prove one"}
+
+
+@pytest.mark.acceptance
 def test_all_benchmarks_fill_their_lines() -> None:
     cases = ("exact drift 5,000 x 20 / one scan", "snapshot 5,000 x 30 / sorted copy")
     held(quick("drift", "snapshot", "night"), (*cases, "model-night 600 x 30 csv / plain script"))

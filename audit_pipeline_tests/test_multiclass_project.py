@@ -115,7 +115,7 @@ def test_class_and_probabilities_are_watched_for_drift(audited: Audited) -> None
 
 
 def test_the_evidence_is_whole_and_pages_and_tables_show_it(project: Project, audited: Audited) -> None:
-    store = Store(project.layout)
+    store = Store.of(project)
     assert verify(store).problems == ()
     pages = {Path(f.path).name: store.root / f.path for f in audited.committed.artifacts}
     page = pages["report.html"].read_text()

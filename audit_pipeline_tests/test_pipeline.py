@@ -60,7 +60,7 @@ def test_the_same_night_again_is_no_new_record(two_nights: Project) -> None:
     again = audit_model_night(two_nights, "churn", N2, run=RUN, newest=N2)
     assert not again.committed.new
     assert (two_nights.layout.audit / "log" / "entries.jsonl").read_bytes() == before
-    assert verify(Store(two_nights.layout)).problems == ()
+    assert verify(Store.of(two_nights)).problems == ()
 
 
 def test_stages_are_told_in_order_and_stand_in_the_record(fresh: Project) -> None:

@@ -16,6 +16,7 @@ import yaml
 from audit_pipeline import checks, snapshot, sources, starter
 from audit_pipeline.config import AuditedModel, load_project
 from audit_pipeline.errors import ColumnMissingError, ConfigError, SourceError, UnreadableError
+from audit_pipeline.keys import make_keys
 from audit_pipeline.records import Column, Outcome
 
 NIGHT = date(2026, 11, 20)
@@ -75,12 +76,18 @@ def test_the_examples_load_once_they_are_renamed(tmp_path: Path) -> None:
     assert only(tmp_path / "p").config.model_id == "my_model"
 
 
-def test_the_key_is_for_its_owner_alone_and_never_replaced(tmp_path: Path) -> None:
-    key = starter.make_key(tmp_path)
-    assert (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(key.parent.stat().st_mode)) == (0o600, 0o700)
-    before = key.read_bytes()
-    assert len(bytes.fromhex(before.decode())) == 32
-    assert starter.make_key(tmp_path).read_bytes() == before
+def test_the_keys_are_for_their_owner_alone_and_never_replaced(tmp_path: Path) -> None:
+    keys = make_keys(tmp_path)
+    assert [key.name for key in keys] == ["pseudonym.key", "signing.key"]
+    for key in keys:
+        assert (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(key.parent.stat().st_mode)) == (0o600, 0o700)
+        assert len(bytes.fromhex(key.read_text())) == 32
+    before = [key.read_bytes() for key in keys]
+    assert before[0] != before[1]
+    keys[1].unlink()
+    again = [key.read_bytes() for key in make_keys(tmp_path)]
+    assert again[0] == before[0]
+    assert again[1] != before[1]
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:

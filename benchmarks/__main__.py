@@ -21,6 +21,7 @@ model-night     snapshot, 40 checks, drift and performance over all rows, Eviden
                 lineage, against Great Expectations on pandas, three Evidently presets and SHAP on 2,000 rows.
 lineage         a fleet's OpenLineage events into tables, runs, versions, life spans and column links derived, against
                 the same lines inserted by DuckDB's JSON reader; then one more night, and the command line's questions.
+log             a signed log: one more entry, one more root, verifying all of it, and one inclusion proof.
 """
 
 

@@ -19,6 +19,7 @@ class Sizes:
     nights: tuple[tuple[int, str], ...]  # rows, form
     snapshot_rows: int
     lineage: tuple[int, int]  # models, nights; 20 events each
+    log_entries: int
     repeats: int
 
 
@@ -27,9 +28,10 @@ FULL = Sizes(
     nights=((20_000, "csv"), (200_000, "parquet")),
     snapshot_rows=1_000_000,
     lineage=(50, 100),
+    log_entries=100_000,
     repeats=3,
 )
-QUICK = Sizes(drift_rows=5_000, nights=((600, "csv"),), snapshot_rows=5_000, lineage=(3, 4), repeats=1)
+QUICK = Sizes(drift_rows=5_000, nights=((600, "csv"),), snapshot_rows=5_000, lineage=(3, 4), log_entries=500, repeats=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,15 @@ def lineage(sizes: Sizes, work: Path, say: Say) -> list[Row]:
     return rows + [figure(f"lineage {name}, ms", [one[name] for one in asked]) for name in asked[0]]
 
 
-CASES = {"drift": drift, "snapshot": snapshot, "night": night, "lineage": lineage}
+def log(sizes: Sizes, work: Path, say: Say) -> list[Row]:
+    """The signed log: what a night adds, verifying all of it, and one proof."""
+    del work, say
+    found = [run("benchmarks.log", sizes.log_entries).said for _ in range(sizes.repeats)]
+    name = f"log of {sizes.log_entries:,}"
+    return [figure(f"{name}, {what}, CPU ms", [one[what] for one in found]) for what in found[0]]
+
+
+CASES = {"drift": drift, "snapshot": snapshot, "night": night, "lineage": lineage, "log": log}
 
 
 @dataclass(frozen=True, slots=True)

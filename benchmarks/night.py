@@ -8,9 +8,9 @@ from pathlib import Path
 
 from audit_pipeline import lineage
 from audit_pipeline.config import load_project
+from audit_pipeline.keys import make_keys
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.records import Outcome, RunContext
-from audit_pipeline.starter import make_key
 from benchmarks.imports import remember
 from benchmarks.process import say
 
@@ -25,7 +25,7 @@ def project_in(work: Path, made: Path) -> Path:
         (work / folder).mkdir(parents=True)
         shutil.copyfile(made / name, work / folder / f"{MODEL}.yaml")
     (work / "project.yaml").write_text(PROJECT)
-    make_key(work)
+    make_keys(work)
     return work
 
 

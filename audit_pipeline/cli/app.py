@@ -14,12 +14,15 @@ import audit_pipeline
 from audit_pipeline.cli import (
     demo,
     events,
+    export,
     init,
+    keys,
     lineage,
     query,
     rebuild,
     reconcile,
     replay,
+    review,
     run,
     show,
     status,
@@ -59,10 +62,11 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, verify, replay, rebuild, reconcile, ui):
+for module in (demo, init, run, status, show, query, review, verify, replay, export, rebuild, reconcile, ui):
     module.register(app)
 events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

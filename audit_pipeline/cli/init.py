@@ -38,7 +38,7 @@ def init(
     row_id: Annotated[str | None, typer.Option("--row-id", help="Column that is unique per prediction.")] = None,
     score: Annotated[str | None, typer.Option("--score", help="Column with the probability.")] = None,
     prediction: Annotated[str | None, typer.Option("--prediction", help="Column with the predicted number.")] = None,
-    keys_only: Annotated[bool, typer.Option("--keys-only", help="Only make the key, if there is none.")] = False,
+    keys_only: Annotated[bool, typer.Option("--keys-only", help="Only make the keys that are not there.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a commented project; with --from, propose a model file and an expectation suite from a log.
@@ -46,9 +46,11 @@ def init(
     In a project that exists, --from adds a model. Nothing that exists is overwritten.
     """
     from audit_pipeline import starter
+    from audit_pipeline.keys import make_keys
 
     if keys_only:
-        note(f"Key: {starter.make_key(folder)}. Back it up: without it old pseudonyms cannot be matched.")
+        keys = ", ".join(map(str, make_keys(folder)))
+        note(f"Keys: {keys}. Back them up: without them old pseudonyms cannot be matched, nor the log gone on with.")
         return
     if log is None:
         starter.start(folder)

@@ -142,6 +142,7 @@ def _line(store: Store, entry: Any, run_id: str) -> dict[str, Any]:
 
 def _deliver(own: Context, outcome: dict[str, Any]) -> None:
     """Alert and publish, the alerts with it; what could not be delivered is said, and the evidence stays."""
+    from audit_pipeline.anchor import anchor_roots
     from audit_pipeline.fleet import publish_store, send_alerts
 
     if not own.layout.audit.exists():
@@ -155,6 +156,7 @@ def _deliver(own: Context, outcome: dict[str, Any]) -> None:
         publish_store(own.project)
     except (PublishError, StorageError) as problem:
         outcome["undelivered"].append(str(problem))
+    outcome["undelivered"] += anchor_roots(own.project)
 
 
 def exit_code(outcome: dict[str, Any]) -> ExitCode:

@@ -20,6 +20,8 @@ PARTS = {
     "WHERE record = ? AND engine = 'exact' AND method = 'psi' ORDER BY score DESC NULLS FIRST",
     "importance": "SELECT rank, feature, value, lo, hi, tied, direction FROM audit.importance "
     "WHERE record = ? ORDER BY rank",
+    "reviews": "SELECT v.time, v.meaning, v.name, v.reason, v.record <> r.record AS superseded FROM audit.review v "
+    "JOIN audit.record r USING (model_id, night) WHERE r.record = ? ORDER BY v.log_index",
     "files": "SELECT role, path, sha256, bytes FROM audit.artifact WHERE record = ? ORDER BY role, path",
 }
 

@@ -89,6 +89,10 @@ class Keys(Strict):
     pseudonym: Reference = Field(
         default="file:audit/keys/pseudonym.key", description="HMAC key of the pseudonyms, 32 bytes in hex"
     )
+    signing: Reference | None = Field(
+        default=None,
+        description="key that signs the log (Ed25519, private half), 32 bytes in hex; without it, roots are unsigned",
+    )
 
 
 class SourceCode(Strict):
@@ -137,6 +141,21 @@ class Lineage(Strict):
     relay: Relay | None = Field(default=None, description="nothing is sent anywhere without it")
 
 
+class Anchor(Strict):
+    """A second place for the log's roots, out of reach of whoever may write to `audit/`."""
+
+    file: str | None = Field(
+        default=None, description="file that every root is appended to, e.g. on write-once storage; `verify` reads it"
+    )
+    channel: Name | None = Field(default=None, description="key of `channels` that is sent the newest root")
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.file is None and self.channel is None:
+            raise ValueError("names neither `file` nor `channel`")
+        return self
+
+
 class ProjectConfig(Ruled):
     """One project: a folder with models that share owners, keys and an evidence store."""
 
@@ -153,6 +172,7 @@ class ProjectConfig(Ruled):
     keys: Keys = Field(default_factory=Keys)
     limits: Limits = Field(default_factory=Limits)
     lineage: Lineage = Field(default_factory=Lineage)
+    anchor: Anchor | None = Field(default=None, description="without it, nothing protects against a rollback")
 
     @field_validator("time_zone")
     @classmethod
@@ -165,8 +185,11 @@ class ProjectConfig(Ruled):
 
     @classmethod
     def broken(cls, data: dict[str, Any]) -> Iterator[Broken]:
-        """Hold the owners' channels against those there are."""
+        """Hold the channels that are named against those there are."""
         channels = mapping(data.get("channels"))
+        anchored = mapping(data.get("anchor")).get("channel")
+        if isinstance(anchored, str) and anchored not in channels:
+            yield ("anchor", "channel"), f"'{anchored}' is not in `channels`.{did_you_mean(anchored, channels)}"
         for key, owner in mapping(data.get("owners")).items():
             named = mapping(owner).get("channels")
             for channel in named if isinstance(named, list | tuple) else ():

@@ -5,7 +5,7 @@
     input/reference/<model>.parquet         first study year of the replayed persons, scored, with outcome
     input/models/<model>.skops              the trained model; <model>.skops.sha256 as sha256sum writes it
     input/incidents.json                    what was injected, and where
-    audit/keys/pseudonym.key                the demo's public key, unless there is a key
+    audit/keys/                             the demo's public keys; a key that is there stays
 
 The same seed, code and packages give the same bytes; what is built is not built again.
 """
@@ -51,7 +51,7 @@ def build_inputs(root: Path, *, seed: int = SEED, progress: Progress | None = No
     """
     say = progress or (lambda _: None)
     folder = root / "input"
-    files.write_key(root / "audit")
+    files.write_keys(root / "audit")
     wanted = files.recipe(seed=seed, data_sha256=source.SHA256)
     inputs = DemoInputs(folder, tuple(model.model_id for model in MODELS), NIGHTS, built=False)
     if files.is_built(folder, wanted):

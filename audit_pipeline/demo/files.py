@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 STAMP = "stamp.json"
 PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")  # what the bytes depend on beside the code
-KEY_PHRASE = b"audit-pipeline demo key: public, never use it for real data"
-KEY_NOTE = """pseudonym.key is the DEMO key, made by `audit-pipeline demo`.
-It is the sha256 of a phrase in the public source code, so its pseudonyms protect nobody; the demo's data is public.
-A project of your own gets a random key from `audit-pipeline init DIR`.
+KEY_PHRASES = {
+    "pseudonym.key": b"audit-pipeline demo key: public, never use it for real data",
+    "signing.key": b"audit-pipeline demo signing key: public, its signatures prove nothing",
+}
+KEY_NOTE = """pseudonym.key and signing.key are the DEMO keys, made by `audit-pipeline demo`.
+Each is the sha256 of a phrase in the public source code: the pseudonyms protect nobody (the demo's data is public), and
+anyone can make the signatures. A project of your own gets random keys from `audit-pipeline init DIR`.
 """
 
 
@@ -48,16 +51,17 @@ def write(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def write_key(audit: Path) -> None:
-    """Write the demo's pseudonym key and a note that says what it is, unless a key is there."""
+def write_keys(audit: Path) -> None:
+    """Write the demo's keys and a note that says what they are; a key that is there stays."""
     folder = audit / "keys"
-    path = folder / "pseudonym.key"
-    if path.exists():
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "README.txt").write_text(KEY_NOTE, encoding="utf-8")
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(hashlib.sha256(KEY_PHRASE).hexdigest() + "\n")
+    for name, phrase in KEY_PHRASES.items():
+        path = folder / name
+        if path.exists():
+            continue
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "README.txt").write_text(KEY_NOTE, encoding="utf-8")
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(hashlib.sha256(phrase).hexdigest() + "\n")
 
 
 def recipe(*, seed: int, data_sha256: str) -> dict[str, str]:

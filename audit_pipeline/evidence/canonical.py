@@ -65,7 +65,7 @@ def read_json(data: bytes) -> Any:
         ValueError: it is no JSON, or nested beyond reason.
     """
     try:
-        return json.loads(data, parse_int=_number, parse_constant=_refuse)
+        return _READER.decode(data.decode())
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
 
@@ -78,6 +78,9 @@ def _number(text: str) -> int | float:
 
 def _refuse(word: str) -> float:
     raise ValueError(f"{word} is no number of JSON")
+
+
+_READER = json.JSONDecoder(parse_int=_number, parse_constant=_refuse)  # made once: a log has many lines
 
 
 def sha256(data: bytes) -> str:

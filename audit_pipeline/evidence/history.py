@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.log import LogEntry
+from audit_pipeline.evidence.entry import LogEntry
 from audit_pipeline.evidence.past import Past
 from audit_pipeline.records import ChartPoint, EarlierNight, HistoryPoint, Outcome, Stage
 

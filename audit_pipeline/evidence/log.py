@@ -1,64 +1,36 @@
-"""The append-only log: one line per record or alert, each chained to the one before by sha256.
+"""The append-only log: one line per record, alert, review, ...; its order is the index, whatever the clocks say.
 
-`chain` of an entry is sha256(previous chain || canonical JSON of the entry without `chain`). Whoever holds a chain
-value from outside can tell whether anything before it was changed, dropped or reordered; without one, a writer who
-replaces the whole log is not found (`verify` says so).
+With a key, only lines that a known writer wrote count: each carries its run's mark (`entry.py`). What stands at the end
+without one is set aside before anything is appended or signed, and a `refusal` entry keeps its digest. What was signed
+already is not looked at here, that is for `verify`; a root is signed only over what goes on from the last one.
 """
 
-import os
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from audit_pipeline.durable import locked, make_folder, storing, sync, write_whole
-from audit_pipeline.errors import EvidenceError
-from audit_pipeline.evidence.canonical import canonical, read_json, sha256
-
-GENESIS = "0" * 64
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One line of the log."""
-
-    index: int
-    time: str  # UTC, ISO 8601, by the writer's clock; the order is that of `index`
-    kind: str  # record or alert
-    model_id: str  # "" for an alert
-    night: str  # ISO date, "" for an alert
-    digest: str  # of the record file; of the alert's body
-    body: dict[str, Any]  # record: result_digest, verdict; alert: what was sent
-    previous: str
-    chain: str
-
-    def expected_chain(self) -> str:
-        """Return the chain value that this entry's content gives.
-
-        Raises:
-            ValueError: the content has no canonical form; `append` never wrote it.
-        """
-        return _chain(self.previous, {name: getattr(self, name) for name in _FIELDS})
-
-
-_FIELDS = ("index", "time", "kind", "model_id", "night", "digest", "body")
-_TYPES = {"index": int, "body": dict}  # every other field is text
-
-
-def _chain(previous: str, content: dict[str, Any]) -> str:
-    return sha256(previous.encode() + canonical(content))
+from audit_pipeline.durable import locked, storing, write_whole
+from audit_pipeline.evidence.canonical import canonical, sha256
+from audit_pipeline.evidence.entry import KEY, REFUSAL, LogEntry, line_of, parse, wrote
+from audit_pipeline.evidence.lines import Lines
+from audit_pipeline.evidence.roots import Roots
+from audit_pipeline.evidence.settle import entry_or_none, require, settled
+from audit_pipeline.evidence.sign import SigningKey
 
 
 class Log:
-    """The log file of one store."""
+    """The log of one store."""
 
-    def __init__(self, folder: Path, quarantine: Path) -> None:
-        """`folder` is the store's `log/`; a torn last line goes to `quarantine`."""
-        self._file = folder / "entries.jsonl"
+    def __init__(self, folder: Path, quarantine: Path, key: SigningKey | None = None) -> None:
+        """`folder` is the store's `log/`; `key` is needed to write into a log that has one."""
+        self.key = key
+        self.lines = Lines(folder / "entries.jsonl", quarantine)
+        self.roots = Roots(folder / "roots.jsonl", quarantine)
+        self.tree = folder / "tree"
         self._lock = folder / ".lock"
-        self._quarantine = quarantine
 
     def entries(self, start: int = 0) -> Iterator[LogEntry]:
         """Yield the whole entries from index `start`; a torn last line is not an entry.
@@ -66,104 +38,114 @@ class Log:
         Raises:
             EvidenceError: a line in the middle is no entry.
         """
-        if not self._file.exists():
-            return
-        with self._file.open("rb") as file:
-            for number, line in enumerate(file):
-                if line.endswith(b"\n") and number >= start:
-                    yield _parse(line, number)
+        for number, line in enumerate(self.lines.read(start), start):
+            yield parse(line, number)
 
-    def torn(self) -> bool:
-        """Tell whether the last line has no end: its writer died in the middle, or is at it."""
-        if not self._file.exists() or self._file.stat().st_size == 0:
-            return False
-        with self._file.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
-
-    def append(self, kind: str, *, model_id: str, night: str, digest: str, body: dict[str, Any]) -> LogEntry:
-        """Append one entry and make it durable.
+    def append(
+        self, kind: str, *, model_id: str, night: str, digest: str, body: dict[str, Any], run: str = ""
+    ) -> LogEntry:
+        """Append one entry and make it durable; `run` is who writes.
 
         Raises:
-            EvidenceError: the last line of the log is no entry, or the disk is full or refuses. A part that was
-                written then is no entry; the next append sets it aside.
+            EvidenceError: the log was cut or edited, is written with another key, or the disk is full or refuses. A
+                part that was written then is no entry; the next append sets it aside.
         """
-        with storing(self._file.name), locked(self._lock):
-            last = self._last()
-            content: dict[str, Any] = {
-                "index": last.index + 1 if last else 0,
-                "time": datetime.now(UTC).isoformat(timespec="microseconds"),
-                "kind": kind,
-                "model_id": model_id,
-                "night": night,
-                "digest": digest,
-                "body": body,
-            }
-            previous = last.chain if last else GENESIS
-            entry = LogEntry(**content, previous=previous, chain=_chain(previous, content))
-            self._write(canonical(entry) + b"\n")
-        return entry
+        with self.writing() as number:
+            return self.write(number, kind, model_id=model_id, night=night, digest=digest, body=body, run=run)
 
-    def _last(self) -> LogEntry | None:
-        """Return the last whole entry, after setting a torn tail aside."""
-        if not self._file.exists() or self._file.stat().st_size == 0:
-            return None
-        with self._file.open("rb+") as file:
-            tail, start = _tail(file)
-            whole = tail.rfind(b"\n") + 1
-            if whole < len(tail):
-                self._set_aside(tail[whole:])
-                file.truncate(start + whole)
-                os.fsync(file.fileno())
-        if whole == 0:
-            return None
-        return _parse(tail[:whole].split(b"\n")[-2], -1)
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only writer; a torn last line is set aside."""
+        with storing(self.lines.file.name), locked(self._lock):
+            self.lines.last()
+            yield
 
-    def _set_aside(self, torn: bytes) -> None:
-        """Keep what a dead writer left of a line, out of the log."""
-        target = self._quarantine / f"{uuid.uuid4().hex[:12]}-{self._file.name}"
-        write_whole(target, torn)
-        reason = b"log/entries.jsonl: the last line, which its writer did not finish\n"
-        write_whole(target.with_name(f"{target.name}.reason.txt"), reason)
+    @contextmanager
+    def writing(self, *, thorough: bool = False, successor: SigningKey | None = None) -> Iterator[int]:
+        """Be the only writer, of a log whose end is by known writers; yield the number of its entries.
 
-    def _write(self, line: bytes) -> None:
-        fresh = not self._file.exists()
-        make_folder(self._file.parent)
-        handle = os.open(self._file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
-        try:
-            while line:
-                line = line[os.write(handle, line) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if fresh:
-            sync(self._file.parent)
+        Args:
+            thorough: look at every line since the last signed root, not only at the last one.
+            successor: key of an unfinished handover, whose lines are set aside.
+        """
+        with self.alone():
+            last, count = self.lines.last(), self.lines.count()
+            known = last is not None and self._is_ours(last, count - 1)
+            if self.key and (thorough or not known):
+                count = self._settle(self.key, count, successor)
+            yield count
 
+    def check(self) -> None:
+        """See that the log ends with a line of a known writer, before something stands on it; nothing is made.
 
-def _tail(file: Any) -> tuple[bytes, int]:
-    """Return the end of the file, far enough back to hold a whole line, and where it starts."""
-    size = file.seek(0, os.SEEK_END)
-    length = min(size, 1 << 16)
-    while True:
-        file.seek(size - length)
-        tail = file.read(length)
-        if length == size or tail.count(b"\n") >= 2:
-            return tail, size - length
-        length = min(size, length * 4)
+        Raises:
+            EvidenceError: as `append`.
+        """
+        if self.lines.file.exists():
+            with self.writing():
+                pass
 
+    def write(self, number: int, kind: str, *, key: SigningKey | None = None, run: str = "", **said: Any) -> LogEntry:
+        """Write entry `number`; the caller holds `writing`. `key` is the one to mark it with, if not the log's own."""
+        content = {"index": number, "time": datetime.now(UTC).isoformat(timespec="microseconds"), "kind": kind, **said}
+        line = line_of(content, run=run, key=key or self.key)
+        self.lines.append(line)
+        return parse(line, number)
 
-def _parse(line: bytes, number: int) -> LogEntry:
-    """Read one line.
+    def introduce(self, number: int, key: SigningKey, root: bytes, *, run: str = "") -> LogEntry:
+        """Write the entry from which on `key` is the log's; `root` is that of all entries before."""
+        body = {"key_id": key.key_id, "root": root.hex()}
+        about = {"model_id": "", "night": "", "digest": sha256(canonical(body)), "body": body}
+        return self.write(number, KEY, key=key, run=run, **about)
 
-    Raises:
-        EvidenceError: it is no entry.
-    """
-    try:
-        entry = LogEntry(**read_json(line))
-        for field in fields(entry):
-            if type(getattr(entry, field.name)) is not _TYPES.get(field.name, str):
-                raise TypeError(field.name)
-    except (ValueError, TypeError) as error:
-        where = "the last line" if number < 0 else f"line {number + 1}"
-        raise EvidenceError(f"log/entries.jsonl: {where} is no log entry. Restore the log from a backup.") from error
-    return entry
+    def _is_ours(self, line: bytes, number: int) -> bool:
+        """Tell whether the last line is number `number` and by a known writer; without a key it needs none."""
+        if self.key is None:
+            entry = parse(line, -1)
+            require(not entry.writer.key, "it is signed, and project.yaml names no `keys.signing`")
+            require(entry.index == number, f"its last line, number {number}, carries index {entry.index}")
+            return True
+        found = entry_or_none(line)
+        return found is not None and found.index == number and wrote(self.key, line, found)
+
+    def _settle(self, key: SigningKey, count: int, successor: SigningKey | None) -> int:
+        """Set aside what no known writer added since the last signed root; introduce the key into an empty log.
+
+        Returns how many entries there are then.
+
+        Raises:
+            EvidenceError: the log does not go on where it was signed last.
+        """
+        start = self.signed()
+        require(start <= count, f"it has {count} entries, and {start} were signed: it was cut")
+        found = settled(self.lines.read(start), start=start, key=key, successor=successor)
+        count = start + len(found.kept)
+        if found.strange:
+            self._set_aside([*islice(self.lines.read(), start), *found.kept], found.strange)
+            count += 1
+        if not found.begun:
+            self.introduce(0, key, found.before.root())
+            count = 1
+        return count
+
+    def signed(self) -> int:
+        """Return how many entries the project's key has signed.
+
+        Raises:
+            EvidenceError: the last root is signed, but not with that key.
+        """
+        last = self.roots.last()
+        if last is None or not (last.by or last.forged):
+            return 0
+        mine = self.key is not None and self.key.key_id in last.by
+        require(mine, "its last root, in log/roots.jsonl, is not signed with the project's key")
+        handed = last.root.key_id
+        require(self.key is not None and handed == self.key.key_id, f"it was handed over to the key {handed[:16]}...")
+        return last.root.size
+
+    def _set_aside(self, kept: list[bytes], strange: list[bytes]) -> None:
+        """Write the log without the lines of strangers, and note that there were some."""
+        self.lines.set_aside(b"\n".join(strange), "lines that no known writer wrote")
+        write_whole(self.lines.file, b"".join(line + b"\n" for line in kept))
+        body = {"lines": len(strange), "sha256": [sha256(line) for line in strange]}
+        self.write(len(kept), REFUSAL, model_id="", night="", digest=sha256(canonical(body)), body=body)

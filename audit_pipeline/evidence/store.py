@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from audit_pipeline.config import Layout
+from audit_pipeline.config import Layout, Project
 from audit_pipeline.durable import (
     file_sha256,
     locked,
@@ -26,7 +26,9 @@ from audit_pipeline.durable import (
 )
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import canonical, plain, read_json, sha256
-from audit_pipeline.evidence.log import Log, LogEntry
+from audit_pipeline.evidence.entry import RECORD, LogEntry
+from audit_pipeline.evidence.log import Log
+from audit_pipeline.evidence.sign import SigningKey, signing_key
 from audit_pipeline.records import SCHEMA_VERSION, AuditResult, FileRef
 
 EVIDENCE_FOLDERS = ("evidence", "snapshots", "inputs", "artifacts")
@@ -46,18 +48,32 @@ class Committed:
 class Store:
     """One project's evidence store, the folder `audit/`."""
 
-    def __init__(self, layout: Layout) -> None:
-        """Nothing is created until something is written."""
+    def __init__(self, layout: Layout, key: SigningKey | None = None) -> None:
+        """Nothing is created until something is written; writing into a signed log needs its `key`."""
         self.layout = layout
         self.root = layout.audit
-        self.log = Log(self.root / "log", layout.quarantine)
+        self.log = Log(self.root / "log", layout.quarantine, key)
         self._locks = self.root / ".locks"
         self._work = self.root / ".work"  # unfinished files, and one marker per session
 
+    @classmethod
+    def of(cls, project: Project) -> Self:
+        """Return a project's store with the key that its log is written with.
+
+        Raises:
+            KeyMissingError: the project names a key, and it is not there.
+        """
+        return cls(project.layout, signing_key(project.config, project.root))
+
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Be a writer among others; while one is at work nobody sweeps. One that fails leaves its marker."""
+        """Be a writer among others; while one is at work nobody sweeps. One that fails leaves its marker.
+
+        Raises:
+            EvidenceError: the end of the log is not one to build upon.
+        """
         with locked(self._locks / "store", shared=True):
+            self.log.check()
             marker = self._work / f"{uuid.uuid4().hex}.session"
             write_whole(marker, b"")
             yield
@@ -137,7 +153,7 @@ class Store:
 
     def heads(self) -> dict[tuple[str, str], LogEntry]:
         """Return the newest logged record per (model, night)."""
-        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == "record"}
+        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == RECORD}
 
     def head(self, model_id: str, night: date) -> LogEntry | None:
         """Return the newest logged record of one model-night."""
@@ -205,7 +221,8 @@ class Store:
             "owner": result.owner,
             "run_id": execution["run_id"],
         }
-        self.log.append("record", model_id=result.model_id, night=night, digest=record_digest, body=body)
+        run = str(execution["run_id"])
+        self.log.append(RECORD, model_id=result.model_id, night=night, digest=record_digest, body=body, run=run)
         return Committed(record_digest, digest, True, files)
 
     def _move_rendered(self, rendered: Path, place: Path) -> tuple[FileRef, ...]:
@@ -227,7 +244,7 @@ class Store:
         return {
             f"artifacts/{e.model_id}/{e.night}/{e.body['result_digest']}"
             for e in self.log.entries()
-            if e.kind == "record"
+            if e.kind == RECORD
         }
 
     def unlisted(self) -> list[Path]:
@@ -248,7 +265,7 @@ class Store:
         """Return every path that logged records name, themselves included."""
         names: set[str] = set()
         for entry in self.log.entries():
-            if entry.kind == "record":
+            if entry.kind == RECORD:
                 record = self.read_record(entry.model_id, entry.night, entry.digest)
                 path = self.record_path(entry.model_id, entry.night, entry.digest)
                 names.add(path.relative_to(self.root).as_posix())

@@ -1,7 +1,7 @@
 """Recompute every digest of the store and say exactly what is not as the log says.
 
-Protects against changed, dropped, added and reordered files and entries. A writer who replaces the whole store with
-another consistent one is found only by a chain value kept elsewhere (`--since`).
+Finds changed, dropped, added and reordered files and entries, and roots that the log's key did not sign. A writer who
+has the key and replaces the whole store by another consistent one is found only by a root kept elsewhere (`--since`).
 """
 
 import hashlib
@@ -13,18 +13,9 @@ from typing import Any
 from audit_pipeline.durable import file_sha256, readable
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import canonical, read_json, sha256
-from audit_pipeline.evidence.log import GENESIS, LogEntry
+from audit_pipeline.evidence.entry import RECORD, LogEntry
 from audit_pipeline.evidence.store import Store, files_of
-
-LOG = "log/entries.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is not as the log says."""
-
-    path: str  # below the audit folder
-    message: str
+from audit_pipeline.evidence.verify_log import LOG, Problem, check_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,9 @@ class Verification:
     entries: int
     records: int
     files: int
-    chain: str  # head of the log: keep it elsewhere and give it to --since later
+    root: str  # over all entries: keep it elsewhere and give it to --since later
+    signed: int  # entries under a root whose signature holds
+    keys: tuple[str, ...]  # public keys that signed, in the order of their time
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
@@ -45,71 +38,44 @@ class Verification:
 
 
 def verify(
-    store: Store, *, model_id: str | None = None, night: str | None = None, since: str | None = None
+    store: Store, *, model_id: str | None = None, night: str | None = None, since: str | Path | None = None
 ) -> Verification:
     """Check the log, and the records and files it names (all, or those of one model or night).
 
     Args:
-        store: the store to check.
+        store: the store to check; with its key, entries that no root covers yet are checked by their writers' marks.
         model_id: only this model's records.
         night: only this night's records.
-        since: a chain value seen earlier, which the log must still contain.
+        since: a root seen earlier, in hex, or a file of roots: the log must still begin with them.
+
+    Raises:
+        EvidenceError: the file in `since` is none.
     """
-    problems: list[Problem] = []
-    entries = _entries(store, problems)
-    problems += _chain_problems(entries, since)
+    proof = check_log(store.log, since=since)
+    problems, notes = list(proof.problems), list(proof.notes)
     wanted = [
         e
-        for e in entries
-        if e.kind == "record" and (not model_id or e.model_id == model_id) and (not night or e.night == night)
+        for e in proof.entries
+        if e.kind == RECORD and (not model_id or e.model_id == model_id) and (not night or e.night == night)
     ]
     files = _Files(store.root)
     for entry in wanted:
         problems += _record_problems(store, entry, files)
     if (model_id or night) and not wanted:
         problems.append(Problem(LOG, f"no record of {model_id or 'any model'} {night or ''}".strip()))
-    unlisted, notes = _unlisted(store)
+    unlisted, told = _unlisted(store)
     if not since:
-        notes.insert(0, "Not protected against rollback: no chain value from outside was given (--since CHAIN).")
-    if store.log.torn():
-        notes.append("The last line of the log is not finished and not an entry; the next entry sets it aside.")
-    head = entries[-1].chain if entries else GENESIS
-    problems += unlisted
-    return Verification(len(entries), len(wanted), len(files.seen), head, tuple(dict.fromkeys(problems)), tuple(notes))
-
-
-def _entries(store: Store, problems: list[Problem]) -> list[LogEntry]:
-    """Read the log; a line that cannot be read is a problem, not a crash."""
-    entries = []
-    try:
-        for entry in store.log.entries():
-            entries.append(entry)
-    except EvidenceError as error:
-        problems.append(Problem(LOG, f"{str(error).removeprefix(f'{LOG}: ')} What follows it was not checked."))
-    return entries
-
-
-def _chain_problems(entries: list[LogEntry], since: str | None) -> Iterator[Problem]:
-    """Follow the chain from its beginning."""
-    index, previous = -1, GENESIS
-    for number, entry in enumerate(entries):
-        where = f"{LOG}: entry {number}"
-        if entry.index != index + 1:
-            yield Problem(where, f"carries index {entry.index}: an entry is missing or was reordered")
-        if entry.previous != previous:
-            yield Problem(where, "does not follow the entry before it: an entry is missing, added or reordered")
-        if not _is_sound(entry):
-            yield Problem(where, "its content does not give its chain value: the entry was changed")
-        index, previous = entry.index, entry.chain
-    if since and since != GENESIS and since not in {entry.chain for entry in entries}:
-        yield Problem(LOG, f"does not contain the chain value {since[:16]}...: the log was cut or replaced")
-
-
-def _is_sound(entry: LogEntry) -> bool:
-    try:
-        return entry.chain == entry.expected_chain()
-    except ValueError:  # content that no writer of ours could have written
-        return False
+        notes.insert(0, "Not protected against rollback: no root from outside was given (--since ROOT or FILE).")
+    return Verification(
+        entries=len(proof.entries),
+        records=len(wanted),
+        files=len(files.seen),
+        root=proof.root,
+        signed=proof.signed,
+        keys=tuple(proof.keys),
+        problems=tuple(dict.fromkeys([*problems, *unlisted])),
+        notes=(*notes, *told),
+    )
 
 
 class _Files:
@@ -147,6 +113,7 @@ def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[P
         named = files_of(record)
         digests = {sha256(canonical(record["result"])), record["result_digest"], entry.body.get("result_digest")}
         night = (record["result"]["model_id"], record["result"]["night"])
+        runs = {record["execution"]["run_id"], entry.body.get("run_id"), entry.writer.run}
     except (EvidenceError, OSError, ValueError, KeyError, TypeError):
         yield Problem(name, "does not have the form of a record")
         return
@@ -154,6 +121,8 @@ def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[P
         yield Problem(name, "its result_digest is not the digest of its result")
     if night != (entry.model_id, entry.night):
         yield Problem(name, "belongs to another model-night than the log says")
+    if len(runs) > 1:
+        yield Problem(name, "was made by another run than the one that wrote its log entry")
     for file in named:
         yield from _file_problems(files, file)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from audit_pipeline import fleet, lineage
+from audit_pipeline.anchor import anchor_roots
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.due import Due, due_nights
 from audit_pipeline.durable import write_whole
@@ -106,9 +107,10 @@ def deliver(project: Project, instance: dg.DagsterInstance) -> str:
         published = "published"
     except PublishError as error:
         published = str(error)
+    anchored = anchor_roots(project)
     write_whole(heartbeat(project), now.isoformat().encode())
     undelivered = sum(not d.delivered for d in sent)
-    words = [f"{len(closed)} dead runs closed", told, f"{swept} leftovers set aside", published]
+    words = [f"{len(closed)} dead runs closed", told, f"{swept} leftovers set aside", published, *anchored]
     return "; ".join([*words, f"{len(sent) - undelivered} alerts sent, {undelivered} not delivered"])
 
 

@@ -333,12 +333,14 @@ CREATE TABLE look_back (
 CREATE TABLE evidence_log (
     log_index BIGINT,  -- position, from 0
     time TIMESTAMP,  -- UTC
-    kind VARCHAR,  -- record or alert
-    model_id VARCHAR,  -- model; NULL for an alert
-    night DATE,  -- night of data; NULL for an alert
-    digest VARCHAR,  -- of the record file, or of the alert's body
-    previous VARCHAR,  -- chain value of the entry before
-    chain VARCHAR  -- chain value of this entry
+    kind VARCHAR,  -- record, alert, review, erasure, purge, key (that signs from here on) or refusal (of strangers' lines)
+    model_id VARCHAR,  -- model; NULL when it is about no single one
+    night DATE,  -- night of data; NULL when it is about no single one
+    digest VARCHAR,  -- of the record file; of another kind's body
+    leaf VARCHAR,  -- hash of the entry as a leaf of the log's tree (RFC 6962)
+    root_size BIGINT,  -- entries under the first root that covers it; NULL before it is covered
+    root VARCHAR,  -- that root
+    key_id VARCHAR  -- public key that signed the root; NULL when it is unsigned
 );
 
 -- One row per alert that was due: what was sent to whom, and whether it arrived.
@@ -351,4 +353,19 @@ CREATE TABLE alert (
     model_nights BIGINT,  -- model-nights it names
     delivered BOOLEAN,  -- whether the channel took it
     reason VARCHAR  -- why it was not delivered
+);
+
+-- One row per signature of a person on a record: what it means is said, and it is bound to the record's digest.
+CREATE TABLE review (
+    log_index BIGINT,  -- entry of the evidence log
+    time TIMESTAMP,  -- UTC
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record that was signed
+    result_digest VARCHAR,  -- sha256 of its canonical result
+    verdict VARCHAR,  -- verdict that was signed: PASS, WARN, FAIL or NOT_EVALUATED
+    meaning VARCHAR,  -- reviewed, approved or rejected
+    name VARCHAR,  -- printed name of the person
+    account VARCHAR,  -- account that ran the command
+    reason VARCHAR  -- why, in the person's words
 );

@@ -63,15 +63,15 @@ class Build:
             connection.execute("CHECKPOINT build")
             connection.execute("USE memory")
             connection.execute("DETACH build")
-        chain = log[-1]["chain"] if log else ""
-        self._seal.write_text(json.dumps({"entries": len(log), "chain": chain, **self._now()}), encoding="utf-8")
+        leaf = log[-1]["leaf"] if log else ""
+        self._seal.write_text(json.dumps({"entries": len(log), "leaf": leaf, **self._now()}), encoding="utf-8")
 
     def _reaches_to(self, log: Sequence[Entry]) -> int:
         """Return how many entries of `log` the file holds; -1 when that cannot be told."""
         try:
             seal = json.loads(self._seal.read_text(encoding="utf-8"))
-            entries, chain = seal.pop("entries"), seal.pop("chain")
-            if seal == self._now() and (log[entries - 1]["chain"] == chain if entries else chain == ""):
+            entries, leaf = seal.pop("entries"), seal.pop("leaf")
+            if seal == self._now() and (log[entries - 1]["leaf"] == leaf if entries else leaf == ""):
                 return int(entries)
         except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
             return -1

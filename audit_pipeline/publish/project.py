@@ -34,7 +34,7 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
     """Gather the rows of one entry; of a kind that has no table, only its line in the log."""
     place = {"log_index": entry["index"], "time": naive(entry["time"])}
     about = {"model_id": entry["model_id"] or None, "night": entry["night"] or None}
-    same = {name: entry[name] for name in ("kind", "digest", "previous", "chain")}
+    same = {name: entry[name] for name in ("kind", "digest", "leaf", "root_size", "root", "key_id")}
     rows["evidence_log"].append(place | about | same)
     if entry["kind"] == "record":
         record = read_record(entry["model_id"], entry["night"], entry["digest"])
@@ -42,6 +42,8 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
             rows[table].append(row)
     elif entry["kind"] == "alert":
         rows["alert"].append(entry["body"] | place)
+    elif entry["kind"] == "review":
+        rows["review"].append(entry["body"] | place | about)
 
 
 def insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:

@@ -33,16 +33,18 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def entries(root: Path) -> list[dict[str, object]]:
+def records(root: Path) -> list[dict[str, object]]:
     file = root / "audit/log/entries.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+    entries = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    return [entry for entry in entries if entry["kind"] == "record"]
 
 
 def kill_in_the_middle(root: Path, *, wait_s: float, after_a_record: bool) -> None:
     """Start a run and kill its whole process group: while it loads, or soon after a further record."""
     process = start(root, *NIGHTS)
-    before, deadline = len(entries(root)), time.monotonic() + 120
-    while after_a_record and len(entries(root)) == before and process.poll() is None and time.monotonic() < deadline:
+    before, deadline = len(records(root)), time.monotonic() + 120
+    while after_a_record and len(records(root)) == before and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(wait_s)
     if process.poll() is None:
@@ -54,7 +56,7 @@ def assert_complete(root: Path) -> None:
     """A last run completes what is left, and nothing of the dead ones shows."""
     done = program(root, "run", *NIGHTS)
     assert done.code == 0, done.err[-2000:]
-    pairs = [(e["model_id"], e["night"]) for e in entries(root)]
+    pairs = [(e["model_id"], e["night"]) for e in records(root)]
     assert len(pairs) == len(set(pairs)) == 6
     verified = program(root, "verify")
     assert verified.code == 0, verified.err[-2000:]
@@ -74,7 +76,7 @@ def test_killed_five_times_then_complete(root: Path) -> None:
 def test_killed_sixty_times_while_it_loads_and_works(root: Path) -> None:
     for kill in range(60):
         kill_in_the_middle(root, wait_s=2.0 + 0.2 * kill, after_a_record=False)
-        if len(entries(root)) >= 5:  # nearly done: begin anew, so that there is something to kill
+        if len(records(root)) >= 5:  # nearly done: begin anew, so that there is something to kill
             assert_complete(root)
             shutil.rmtree(root / "audit")
             build_inputs(root)
@@ -85,6 +87,6 @@ def test_two_runs_at_once_leave_one_record_each(root: Path) -> None:
     first, second = start(root, *NIGHTS), start(root, *NIGHTS)
     assert first.wait(timeout=600) == 0
     assert second.wait(timeout=600) == 0
-    pairs = [(e["model_id"], e["night"]) for e in entries(root)]
+    pairs = [(e["model_id"], e["night"]) for e in records(root)]
     assert len(pairs) == len(set(pairs)) == 6
     assert program(root, "verify").code == 0

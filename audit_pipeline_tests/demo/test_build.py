@@ -16,7 +16,7 @@ import skops.io
 from audit_pipeline.config import ModelConfig, load_project
 from audit_pipeline.demo.build import build_inputs
 from audit_pipeline.demo.cohort import LABEL_DELAY_NIGHTS, NIGHTS, Cohorts
-from audit_pipeline.demo.files import is_built, recipe, write_key
+from audit_pipeline.demo.files import is_built, recipe, write_keys
 from audit_pipeline.demo.models import MODELS, VERSION, DemoModel, predict
 from audit_pipeline.demo.source import SHA256
 from audit_pipeline.errors import ConfigError
@@ -126,15 +126,18 @@ def test_the_default_project_loads_and_has_the_nights_of_the_replay() -> None:
     assert set(project.models) == {model.model_id for model in MODELS}
 
 
-def test_the_key_is_the_demos_private_to_its_owner_and_never_replaced(root: Path, tmp_path: Path) -> None:
-    key = root / "audit/keys/pseudonym.key"
-    assert len(bytes.fromhex(key.read_text().strip())) == 32
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
-    assert "DEMO key" in (key.parent / "README.txt").read_text()
-    own = tmp_path / "keys/pseudonym.key"
-    own.parent.mkdir()
-    own.write_text("ab" * 32)
-    write_key(tmp_path)
-    assert own.read_text() == "ab" * 32
-    assert list(own.parent.iterdir()) == [own]
+def test_the_keys_are_the_demos_private_to_their_owner_and_never_replaced(root: Path, tmp_path: Path) -> None:
+    for name in ("pseudonym.key", "signing.key"):
+        key = root / "audit/keys" / name
+        assert len(bytes.fromhex(key.read_text().strip())) == 32
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+        assert "DEMO keys" in (key.parent / "README.txt").read_text()
+        own = tmp_path / "keys" / name
+        own.parent.mkdir(exist_ok=True)
+        own.write_text("ab" * 32)
+    write_keys(tmp_path)
+    assert {path.name: path.read_text() for path in (tmp_path / "keys").iterdir()} == {
+        "pseudonym.key": "ab" * 32,
+        "signing.key": "ab" * 32,
+    }

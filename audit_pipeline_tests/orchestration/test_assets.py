@@ -128,7 +128,7 @@ def test_a_crash_is_a_red_run_and_the_other_models_are_audited(two_nights: Proje
     assert ("spend", "2026-03-03") in digests(two_nights)
     assert ("churn", "2026-03-03") not in digests(two_nights)
     Store(two_nights.layout).sweep_if_alone()
-    assert verify(Store(two_nights.layout)).problems == ()
+    assert verify(Store.of(two_nights)).problems == ()
 
 
 def test_what_a_foreign_exception_says_does_not_reach_dagster() -> None:

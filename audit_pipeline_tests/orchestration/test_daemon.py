@@ -87,7 +87,7 @@ def test_what_arrives_is_audited_with_nobody_there_and_a_backfill_goes_in_order(
     assert {(model, night) for model, night in digests(project)} == {(m, n) for m in MODELS for n in nights}
     assert digests(project) == before  # audited again by the backfill: the same results, no new record
     assert len(records(project)) == 6
-    store = Store(project.layout)
+    store = Store.of(project)
     last = store.heads()["spend", nights[2]]
     look_back = store.read_record("spend", nights[2], last.digest)["result"]["look_back"]
     assert [night for night, _ in look_back] == [nights[1], nights[0]]

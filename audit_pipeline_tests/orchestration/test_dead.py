@@ -87,7 +87,7 @@ def test_a_killed_run_is_closed_and_the_next_run_makes_it_good(two_nights: Proje
         assert [done.crashed for done in run_due(two_nights, instance, due)] == [{}]
         close_dead_runs(instance)
     assert len(records(two_nights)) == before + 3
-    assert verify(Store(two_nights.layout)).problems == ()
+    assert verify(Store.of(two_nights)).problems == ()
     publish_store(two_nights)
     assert running(two_nights) == 0
 

@@ -73,7 +73,7 @@ def test_two_processes_at_once_leave_one_record_per_model_night(short: Project) 
     assert [process.returncode for process in started] == [0, 0], said
     assert sorted(e.night for e in records(short)) == [str(night) for night in NIGHTS[:3]]
     assert look_back(short) == dict(list(IN_ORDER.items())[:3])
-    assert verify(Store(short.layout)).problems == ()
+    assert verify(Store.of(short)).problems == ()
     assert due_nights(short, now=datetime.now(UTC)) == []
     publish_store(short)
     with published(short.layout) as connection:

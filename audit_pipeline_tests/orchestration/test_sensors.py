@@ -118,7 +118,7 @@ def test_labels_that_land_restate_the_night_and_the_old_record_stays_provable(tw
         assert (request.partition_key, models_of(request)) == ("2026-03-01", {"churn"})
         assert execute(two_nights, instance, request).success
         assert watch.tick() == []
-    store = Store(two_nights.layout)
+    store = Store.of(two_nights)
     new = records(two_nights)[-1]
     record = store.read_record("churn", "2026-03-01", new.digest)
     assert record["execution"]["supersedes"] == old.digest

@@ -1,12 +1,12 @@
 """Publish and be killed, step after step; a program of its own, since a fork must find no DuckDB threads."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas  # noqa: F401  (once, for all children: what DuckDB and pyarrow would import in each)
 import pyarrow.compute  # noqa: F401
 
+from audit_pipeline.evidence import covered
 from audit_pipeline.publish import publish
 from audit_pipeline_tests.builders import make_store
 from audit_pipeline_tests.hardship import dies_at
@@ -19,7 +19,7 @@ def main(folder: str) -> None:
     left.mkdir()
 
     def bring() -> None:
-        publish(store.layout, (asdict(e) for e in store.log.entries()), store.read_record)
+        publish(store.layout, covered(store.log.entries(), store.log.roots.all()), store.read_record)
 
     step = 0
     while True:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,20 @@ import duckdb
 import pytest
 
 from audit_pipeline.errors import PublishError
-from audit_pipeline.evidence import Store
-from audit_pipeline.evidence.log import LogEntry
+from audit_pipeline.evidence import Store, covered, seal
 from audit_pipeline.publish import publish, query
 from audit_pipeline.publish.build import STORAGE
 from audit_pipeline.records import Maturity, Outcome
-from audit_pipeline_tests.builders import commit, commit_result, make_result, make_store, nights, session, without_data
+from audit_pipeline_tests.builders import (
+    commit,
+    commit_result,
+    make_key,
+    make_result,
+    make_store,
+    nights,
+    session,
+    without_data,
+)
 from audit_pipeline_tests.hardship import quick_folder, small_disk
 
 MONDAY, TUESDAY, WEDNESDAY = nights(3)
@@ -53,8 +60,9 @@ def filled(store: Store, template: Store) -> Store:
 
 
 def bring(store: Store, **options: Any) -> Path:
-    """Publish the way the product does: from an iterator over the log."""
-    return publish(store.layout, (asdict(e) for e in store.log.entries()), store.read_record, **options)
+    """Publish the way the product does: a root over the log, then from an iterator over it."""
+    seal(store.log)
+    return publish(store.layout, covered(store.log.entries(), store.log.roots.all()), store.read_record, **options)
 
 
 def ask(store: Store, sql: str) -> list[tuple[Any, ...]]:
@@ -84,6 +92,7 @@ def fill(store: Store, *, psi: float = 0.125) -> None:
 
 def test_every_column_of_every_table_is_filled_from_a_whole_record(store: Store) -> None:
     """A name misspelt between record and table would leave a column empty for ever."""
+    store.log.key = make_key()
     commit(store)
     commit(store, psi=None)
     commit(store, night=TUESDAY, version="2")
@@ -171,7 +180,7 @@ def test_any_float_arrives_exactly(store: Store, value: float) -> None:
 
 def test_times_of_another_zone_are_written_as_utc(store: Store) -> None:
     store.log.append("alert", model_id="", night="", digest="", body=ALERT)
-    [entry] = [asdict(e) for e in store.log.entries()]
+    [entry] = covered(store.log.entries(), [])
     publish(store.layout, [{**entry, "time": "2026-07-02T04:00:00+02:00"}], store.read_record)
     assert ask(store, "select time from audit.evidence_log") == [(datetime(2026, 7, 2, 2, 0),)]
 
@@ -316,7 +325,7 @@ def test_a_build_file_without_doubt_is_carried_on(filled: Store) -> None:
         read.append(f"{model_id} {night}")
         return filled.read_record(model_id, night, digest)
 
-    publish(filled.layout, (asdict(e) for e in filled.log.entries()), read_record)
+    publish(filled.layout, covered(filled.log.entries(), filled.log.roots.all()), read_record)
     assert read == ["churn 2026-07-03"]
 
 
@@ -501,7 +510,6 @@ def test_entries_may_be_read_only_once(store: Store) -> None:
         if len(tries) == 1:
             connection.execute("select * from nowhere")
 
-    entries: Iterator[LogEntry] = store.log.entries()
-    publish(store.layout, (asdict(e) for e in entries), store.read_record, also=fails_once)
+    publish(store.layout, covered(store.log.entries(), []), store.read_record, also=fails_once)
     assert len(tries) == 2
     assert ask(store, "select count(*) from audit.evidence_log") == [(7,)]

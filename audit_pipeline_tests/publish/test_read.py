@@ -2,14 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from audit_pipeline.config import Layout
 from audit_pipeline.errors import PublishError
-from audit_pipeline.evidence import Store
+from audit_pipeline.evidence import Store, covered
 from audit_pipeline.publish import publish, published, query
 from audit_pipeline_tests.builders import commit, make_store
 from audit_pipeline_tests.hardship import quick_folder
@@ -20,7 +19,7 @@ def store() -> Iterator[Store]:
     with quick_folder() as folder:
         store = make_store(folder)
         commit(store)
-        publish(store.layout, (asdict(e) for e in store.log.entries()), store.read_record)
+        publish(store.layout, covered(store.log.entries(), []), store.read_record)
         yield store
 
 

@@ -1,0 +1,69 @@
+"""`keys`: the key that signs the log, handed over to another one."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from audit_pipeline.cli.console import note, out, print_json
+from audit_pipeline.cli.context import Context, Json
+from audit_pipeline.config import load_project
+
+app = typer.Typer(
+    help="The key that signs the log: begin with one, hand over to another.",
+    no_args_is_help=True,
+    epilog="Example: audit-pipeline keys rotate",
+)
+
+
+@app.command(epilog="Example: audit-pipeline keys introduce")
+def introduce(context: typer.Context, as_json: Json = False) -> None:
+    """Begin to sign a log that has no key yet, with the one that `keys.signing` names.
+
+    An empty log needs no such call. What the log holds is bound as it is: check it before, e.g. against an anchor.
+    """
+    from audit_pipeline.fleet import publish_store
+    from audit_pipeline.keys import introduce as begin
+
+    own: Context = context.obj
+    own.require_evidence()
+    key = begin(own.project)
+    publish_store(own.project)
+    if as_json:
+        print_json({"key_id": key})
+    else:
+        out.print(f"The log is signed with the key {key} from now on.")
+
+
+@app.command(epilog="Example: audit-pipeline keys rotate")
+def rotate(
+    context: typer.Context,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="REF", help="Where the new key is: `file:PATH` or `env:NAME`. Default: make one."),
+    ] = None,
+    lost: Annotated[bool, typer.Option("--lost", help="The old key is gone and cannot sign for the new one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign with another key from now on; what the old one signed stays valid, and it is expired for what comes.
+
+    The new public key is written into the log, and both keys sign the root over that. With --lost nobody signs for the
+    new key: `verify` names it as unknown, except where the project's own key is at hand.
+    """
+    from audit_pipeline.fleet import publish_store
+    from audit_pipeline.keys import hand_over
+
+    own: Context = context.obj
+    own.require_evidence()
+    done = hand_over(own.project, to=to, lost=lost)
+    if done.reference == own.project.config.keys.signing:
+        publish_store(load_project(own.root))
+    if as_json:
+        print_json(asdict(done))
+    else:
+        out.print(f"The log is signed with the key {done.key_id} from now on.")
+        if done.before:
+            out.print(f"The key before it, {done.before}, stays valid for what it signed.")
+    if done.reference != own.project.config.keys.signing:
+        note(f"Set `keys.signing: {done.reference}` in project.yaml: until then, nothing can be audited.")
+    note("Back the new key up, and tell its name to whoever checks your evidence.")

@@ -1,0 +1,102 @@
+"""The project's keys: made once, and the signing key handed over to its successor."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit_pipeline.config import Project
+from audit_pipeline.config.secrets import read_key
+from audit_pipeline.durable import write_whole
+from audit_pipeline.errors import ConfigError, EvidenceError, Fault
+from audit_pipeline.evidence import SigningKey, Store, rotate, signing_key
+
+NAMES = ("pseudonym.key", "signing.key")
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What became of the signing key."""
+
+    before: str  # public key, "" when it was lost
+    key_id: str  # public key from now on
+    reference: str  # where `keys.signing` must point from now on
+
+
+def make_keys(root: Path) -> list[Path]:
+    """Make the project's keys and return their files; one that is there stays: a new one would not fit what it made."""
+    paths = [root / "audit" / "keys" / name for name in NAMES]
+    for path in paths:
+        if not path.exists():
+            _make(path)
+    return paths
+
+
+def introduce(project: Project) -> str:
+    """Begin to sign a log that was not signed until now; return the public key.
+
+    What the log holds by then is bound as it is: whether it is what was written, nobody can tell any more.
+
+    Raises:
+        ConfigError: no signing key is configured, or the log has a key.
+        KeyMissingError: the key is not there.
+        EvidenceError: the log is not the one of its last root.
+    """
+    key = signing_key(project.config, project.root)
+    store = Store(project.layout)
+    if key is None or any(entry.writer.key for entry in store.log.entries()):
+        text = "is not set: there is nothing to sign with" if key is None else "the log has one: hand it over instead"
+        raise ConfigError([Fault("project.yaml", "keys.signing", text)])
+    _sign_over(store, key, run="keys introduce")
+    return key.key_id
+
+
+def hand_over(project: Project, *, to: str | None = None, lost: bool = False) -> HandedOver:
+    """Let another key sign the log from now on; the old one signs for it, unless it is lost.
+
+    A call that died is made again and finishes. The file of the old key then holds the new one.
+
+    Args:
+        project: the project.
+        to: where the new key is, `file:PATH` or `env:NAME`; default: one is made, and takes the place of the old file.
+        lost: the old key is not there any more; third parties are told that nobody handed it over.
+
+    Raises:
+        ConfigError: no signing key is configured, or it is no file that could be replaced.
+        KeyMissingError: the old or the new key is not there.
+        EvidenceError: a run is at work, or the log is not one to go on with.
+    """
+    reference = project.config.keys.signing
+    if reference is None:
+        raise ConfigError([Fault("project.yaml", "keys.signing", "is not set: there is no key to hand over")])
+    kind, _, where = reference.partition(":")
+    if to is None and kind != "file":
+        text = f"is '{reference}', which this program cannot write. Put a new key elsewhere and name it with --to"
+        raise ConfigError([Fault("project.yaml", "keys.signing", text)])
+    file = project.root / where
+    following = file.with_name(f"{file.name}.next")
+    if to is None and not following.exists():
+        _make(following)
+    new = SigningKey(read_key("new signing", to or f"file:{following}", project.root))
+    old = None if lost else signing_key(project.config, project.root)
+    _sign_over(Store(project.layout, old), new, run="keys rotate")
+    if to is None:
+        following.replace(file)
+    return HandedOver(old.key_id if old else "", new.key_id, to or reference)
+
+
+def _sign_over(store: Store, new: SigningKey, *, run: str) -> None:
+    """Hand over the log, unless it was already: an earlier call died after that."""
+    last = store.log.roots.last()
+    if last is not None and last.root.key_id == new.key_id and new.key_id in last.by:
+        return
+    with store.quiet() as quiet:
+        if not quiet:
+            raise EvidenceError("A run is at work and writes with the old key. Hand the key over when it has ended.")
+        rotate(store.log, new, run=run)
+
+
+def _make(path: Path) -> None:
+    """Write a new key, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    write_whole(path, secrets.token_hex(32).encode(), mode=0o600)
