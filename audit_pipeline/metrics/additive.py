@@ -48,15 +48,23 @@ def cross_fitted(features: Sequence[Codes], targets: Floats, fold: Codes, *, fol
 def _cross_fitted(features: Sequence[Codes], targets: Floats, fold: Codes, folds: int) -> Floats:
     starts = np.cumsum([0, *(int(codes.max()) + 1 for codes in features)])
     places = np.stack([codes + start for codes, start in zip(features, starts, strict=False)], axis=1)
-    design = np.zeros((fold.size, int(starts[-1])))
-    np.put_along_axis(design, places, 1.0, axis=1)
-    gram, fitted = design.T @ design, np.zeros(targets.shape)
-    for held in range(folds):
+    parts = [_moments(places[fold == held], targets[fold == held], int(starts[-1])) for held in range(folds)]
+    gram, sums = (np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
+    fitted = np.zeros(targets.shape)
+    for held, (held_gram, held_sums) in enumerate(parts):
         test, train = fold == held, fold != held
         if not train.any() or not test.any():
             continue
-        mean = targets[train].mean(axis=0)
-        moments = design[train].T @ targets[train] - design[train].sum(axis=0)[:, None] * mean
-        normal = gram - design[test].T @ design[test] + RIDGE * np.eye(gram.shape[0])
-        fitted[test] = mean + np.linalg.solve(normal, moments)[places[test]].sum(axis=1)
+        mean, left = targets[train].mean(axis=0), gram - held_gram
+        moments = sums - held_sums - left.diagonal()[:, None] * mean
+        fitted[test] = mean + np.linalg.solve(left + RIDGE * np.eye(left.shape[0]), moments)[places[test]].sum(axis=1)
     return fitted.round(DIGITS)
+
+
+def _moments(places: Codes, targets: Floats, width: int) -> tuple[Floats, Floats]:
+    """Return (rows per pair of indicators, sum of each target per indicator) of some rows."""
+    design = np.zeros((places.shape[0], width), dtype=np.float32)  # exact: counts below 2^24
+    np.put_along_axis(design, places, 1.0, axis=1)
+    each = [np.repeat(target, places.shape[1]) for target in targets.T]
+    sums = [np.bincount(places.ravel(), weights=weights, minlength=width) for weights in each]
+    return (design.T @ design).astype(np.float64), np.stack(sums, axis=1)

@@ -92,7 +92,7 @@ def concept_of(rows: Drawn, domain: DomainScore, model: ModelConfig) -> Concept:
     numbers = [_inputs(domain), *_means(rows), *_residuals(rows, model)]
     reason = None
     if shared >= least:
-        numbers += _tests(rows, g, rows.outcome - expected[:, 0], rows.loss - expected[:, 1], seed=domain.seed)
+        numbers += _tests(rows, g, rows.outcome - expected[:, 0], rows.loss - expected[:, 1])
     else:
         reason = (
             f"night and reference have too few inputs in common: as much as {shared:,.0f} rows on each side, fewer "
@@ -142,7 +142,7 @@ def _residuals(rows: Drawn, model: ModelConfig) -> Iterator[ConceptNumber]:
         yield ConceptNumber("residual_z", z, *around(z, 1.0))
 
 
-def _tests(rows: Drawn, g: Floats, rest: Floats, loss_rest: Floats, *, seed: int) -> Iterator[ConceptNumber]:
+def _tests(rows: Drawn, g: Floats, rest: Floats, loss_rest: Floats) -> Iterator[ConceptNumber]:
     """The tests of concept drift, and the part of the loss that is none."""
     covariate, _ = shift.parted(rows.loss, rows.night, g, loss_rest)
     yield ConceptNumber("loss_covariate", covariate.value, *covariate.ends)
@@ -150,7 +150,7 @@ def _tests(rows: Drawn, g: Floats, rest: Floats, loss_rest: Floats, *, seed: int
     yield _test("loss", lambda: (shift.along(g, ones, loss_rest), None))
     yield _test("calibration", lambda: (shift.along(g, ones, rest), None))
     yield _test("slope", lambda: (shift.along(g, _slope(rows, g), rest), None))
-    yield _test("structure", lambda: _structure(rows, g, rest, seed=seed))
+    yield _test("structure", lambda: _structure(rows, g, rest))
 
 
 def _test(name: str, measure: Callable[[], tuple[shift.Shift, str | None]]) -> ConceptNumber:
@@ -169,9 +169,9 @@ def _slope(rows: Drawn, g: Floats) -> Floats:
     return shift.centred(g, rows.score)
 
 
-def _structure(rows: Drawn, g: Floats, rest: Floats, *, seed: int) -> tuple[shift.Shift, str]:
+def _structure(rows: Drawn, g: Floats, rest: Floats) -> tuple[shift.Shift, str]:
     """A direction that is looked for, and the column it turns on most."""
-    found, place = shift.structure(rows.features, g, rest, rows.fold % 2, seed=seed)
+    found, place = shift.structure(rows.features, g, rest, rows.fold % 2)
     return found, rows.names[place]
 
 

@@ -4,6 +4,7 @@ A multiclass model is asked whether its prediction came true: the outcome is tha
 the predicted class (Guo et al. 2017, *On calibration of modern neural networks*: confidence).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.additive import LEVELS, Codes, cut
 from audit_pipeline.metrics.binary import labels_of, probability
 from audit_pipeline.metrics.domain import Told
-from audit_pipeline.metrics.labelled import LABEL, Labelled, joined, reference_part
+from audit_pipeline.metrics.labelled import LABEL, joined, reference_part
 from audit_pipeline.metrics.multiclass import ClassRows, class_losses
+from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Floats, Table, connect
 from audit_pipeline.metrics.regression import errors_of
 
@@ -66,9 +68,9 @@ def drawn_rows(
         if any(LABEL not in file.types for file in files):
             raise MetricError("the reference has no labels")
         before = [reference_part(file, model, here.tolist()) for file, here in zip(files, theirs, strict=True)]
-        sides = [night, *before]
-        parts = [_numbers(side, model) for side in sides]
-        chosen = _positions([side.labelled_places() for side in sides], (*mine, *theirs))
+        read = [side.drawn() for side in (night, *before)]
+    parts = [_numbers(rows, model) for _, rows in read]
+    chosen = _positions([places for places, _ in read], (*mine, *theirs))
     outcome, score, loss = (np.concatenate([part[i] for part in parts]) for i in range(3))
     features = [_coded(told.features[name][chosen], named=name in told.named) for name in told.features]
     return Drawn(
@@ -90,9 +92,8 @@ def _positions(found: Sequence[Codes], drawn: Sequence[Codes]) -> Codes:
     return np.concatenate([start + np.searchsorted(places, here) for here, places, start in pairs])
 
 
-def _numbers(side: Labelled, model: ModelConfig) -> Part:
-    """Return outcome, score and loss of the labelled rows, in their order."""
-    rows = side.rows()
+def _numbers(rows: Rows | ClassRows, model: ModelConfig) -> Part:
+    """Return outcome, score and loss of the labelled rows."""
     if isinstance(rows, ClassRows):
         return _confidence(rows)
     if model.task == "binary":
@@ -126,7 +127,8 @@ def need_enough(rows: Drawn, model: ModelConfig) -> None:
     """Refuse what cannot be asked.
 
     Raises:
-        MetricError: too few labels or only one outcome on a side, or no feature with values on both.
+        MetricError: too few labels or only one outcome on a side, values too large to square, or no feature with
+            values on both.
     """
     least = model.policy.performance.min_labels
     sides = zip(("the night", "the reference"), by_side(rows, rows.outcome), strict=True)
@@ -137,5 +139,9 @@ def need_enough(rows: Drawn, model: ModelConfig) -> None:
             )
         if outcome.min() == outcome.max():
             raise MetricError(f"all outcomes of {name} are equal")
+    with np.errstate(over="ignore"):
+        sizes = [float(np.square(values).sum()) for values in (rows.outcome, rows.score, rows.loss)]
+    if not all(map(math.isfinite, sizes)):
+        raise MetricError("the values are too large: their squares are no finite numbers")
     if not any(all(side.any() for side in by_side(rows, codes != 0)) for codes in rows.features[:-1]):
         raise MetricError("no feature has values in the night and in the reference")

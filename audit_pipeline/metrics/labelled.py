@@ -28,14 +28,18 @@ class Labelled:
 
     def rows(self, *, version: str | None = None) -> Rows | ClassRows:
         """Return the labelled rows, of one model version or all of them."""
-        return self._classes(version) if self.model.task == "multiclass" else self._numbers(version)
+        return (self._classes(version) if self.model.task == "multiclass" else self._numbers(version))[1]
 
-    def _numbers(self, version: str | None) -> Rows:
+    def drawn(self) -> tuple[Any, Rows | ClassRows]:
+        """Return which of `places` have a label, and their rows, both in the order of the file."""
+        return self._classes(None) if self.model.task == "multiclass" else self._numbers(None)
+
+    def _numbers(self, version: str | None) -> tuple[Any, Rows]:
         """Rows of a binary model or a regression."""
         model = self.model
         roles: dict[str, Role] = {"s": "score", "d": "prediction", "lo": "prediction_lo", "hi": "prediction_hi"}
         wanted = {name: _column(self.table, model.by_role(role)) for name, role in roles.items()}
-        found = self._fetch({"y": FOUND, **wanted}, version)
+        found = self._fetch({"y": FOUND, **wanted, **self._place}, version)
         label, scores, predictions, low, high = (_floats(found[name]) for name in ("y", *roles))
         if model.task == "binary" and model.by_role("prediction") is None:
             predictions = np.where(np.isnan(scores), np.nan, (scores >= model.threshold).astype(np.float64))
@@ -43,9 +47,9 @@ class Labelled:
         # a join has no order: sums must not depend on it
         order = self._ordered(*ends.values(), predictions, label, scores)
         kept = {name: values[order] for name, values in ends.items()}
-        return Rows(label[order], scores[order], predictions[order], model.costs, **kept)
+        return found.get("place"), Rows(label[order], scores[order], predictions[order], model.costs, **kept)
 
-    def _classes(self, version: str | None) -> ClassRows:
+    def _classes(self, version: str | None) -> tuple[Any, ClassRows]:
         """Rows of a multiclass model; classes are read by their text."""
         declared, column = tuple(self.model.probabilities), self.model.output
         predicted = f"cast({quoted(column)} as varchar)" if column in self.table.types else "null::varchar"
@@ -54,16 +58,19 @@ class Labelled:
         classes = (*declared, *others)
         wanted = {"y": f"list_position($classes, {FOUND})", "d": f"list_position($classes, {predicted})"}
         wanted |= {f"p{i}": _column(self.table, c) for i, c in enumerate(self.model.probabilities.values())}
-        found = {k: _floats(v) for k, v in self._fetch(wanted, version, {"classes": list(classes)}).items()}
+        read = self._fetch(wanted | self._place, version, {"classes": list(classes)})
+        place = read.pop("place", None)
+        found = {k: _floats(v) for k, v in read.items()}
         label, prediction = (np.nan_to_num(found.pop(name), nan=0).astype(np.int64) - 1 for name in ("y", "d"))
         columns = tuple(found.values())
         order = self._ordered(*columns, prediction, label)
         probability = np.column_stack([p[order] for p in columns]) if columns else np.empty((label.size, 0))
-        return ClassRows(classes, len(declared), label[order], prediction[order], probability)
+        return place, ClassRows(classes, len(declared), label[order], prediction[order], probability)
 
-    def labelled_places(self) -> Any:
-        """Return which of `places` have a label: ascending, and so as `rows` has them."""
-        return self._fetch({"place": ROW}, None)["place"]
+    @property
+    def _place(self) -> dict[str, str]:
+        """SQL of a row's place, where rows are drawn."""
+        return {} if self.places is None else {"place": ROW}
 
     def _ordered(self, *keys: Any) -> Any:
         """Return the order of the rows: by their values, or as they stand in the file."""

@@ -26,8 +26,8 @@ from audit_pipeline.metrics.additive import Codes
 from audit_pipeline.metrics.calibration import logistic
 from audit_pipeline.metrics.interval import around
 from audit_pipeline.metrics.read import Floats
+from audit_pipeline.metrics.regions import regions
 
-DEPTH, LEAF = 3, 0.05  # of the trees that look for regions; least share of the overlap in one
 SURE = 1e-6  # a chance this near 0 or 1 is no nearer
 
 
@@ -97,7 +97,7 @@ def along(g: Floats, h: Floats, rest: Floats) -> Shift:
     step = g * h
     weight, told = float(np.square(step).sum()), float(np.square(g).sum())
     sd = math.sqrt(float(np.square(g * rest).sum()) / told) if told > 0 else 0.0
-    if weight <= 0 or sd <= 0:
+    if not (weight > 0 and sd > 0 and math.isfinite(weight + sd)):
         raise MetricError("the outcome follows from the inputs without a rest, or the direction has no size")
     value = float((step * rest).sum()) / weight
     error = math.sqrt(float(np.square(step * (rest - value * step)).sum())) / weight
@@ -110,40 +110,33 @@ def centred(g: Floats, score: Floats) -> Floats:
     return score - float((weight * score).sum()) / float(weight.sum())
 
 
-def structure(features: Sequence[Codes], g: Floats, rest: Floats, half: Codes, *, seed: int) -> tuple[Shift, int]:
+def structure(features: Sequence[Codes], g: Floats, rest: Floats, half: Codes) -> tuple[Shift, int]:
     """Return the shift along a direction found in the other half of the rows, and the place of the feature behind it.
 
-    The direction is a shallow tree that fits rest / g with weights g^2 (the R-learner). Its size is the standard
-    deviation that the relation moved by, as far as the tree finds it again in rows it has not seen; only above 0 it
-    speaks for a shift. The p is that of the mean of both halves' statistics, which go together by an unknown amount:
-    it is too large, if anything.
+    The direction is a shallow tree of sum(g rest) / sum(g^2) (the R-learner). Its size is the standard deviation that
+    the relation moved by, as far as the tree finds it again in rows it has not seen; only above 0 it speaks for a
+    shift. The p is that of the mean of both halves' statistics, which go together by an unknown amount: it is too
+    large, if anything.
 
     Args:
         features: (n,) codes each.
         g: (n,) D - e.
         rest: (n,) outcome less what is expected.
-        half: (n,) 0 or 1.
-        seed: of ties between splits.
+        half: (n,) 0 or 1, both of them.
 
     Raises:
-        MetricError: no tree finds anything to split.
+        MetricError: nothing varies.
     """
-    from sklearn.tree import DecisionTreeRegressor
-
-    table = np.column_stack(features).astype(np.float32)
-    safe = np.where(np.abs(g) < SURE, 1.0, g)
-    target, weight = np.where(np.abs(g) < SURE, 0.0, rest / safe), np.square(g)
-    h, used, found = np.zeros(g.size), np.zeros(len(features)), []
+    h, gains, found = np.zeros(g.size), np.zeros(len(features)), []
     for held in (0, 1):
-        train, test = half != held, half == held
-        tree = DecisionTreeRegressor(max_depth=DEPTH, min_weight_fraction_leaf=LEAF, random_state=seed)
-        tree.fit(table[train], target[train], sample_weight=weight[train])
-        h[test] = tree.predict(table[test])
-        used += tree.feature_importances_
+        test = half == held
+        tree = regions(features, g * rest, np.square(g), ~test)
+        h[test] = tree.values[test]
+        gains += tree.gains
         found.append(along(g[test], h[test], rest[test]))
     whole = along(g, h, rest)
     p = _above(sum(one.value / one.error for one in found) / len(found))
-    return Shift(whole.effect, whole.error * whole.scale, 1.0, p), int(np.argmax(used))
+    return Shift(whole.effect, whole.error * whole.scale, 1.0, p), int(np.argmax(gains))
 
 
 @dataclass(frozen=True)
