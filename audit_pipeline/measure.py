@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from audit_pipeline.config import Limits, ModelConfig, Project
 from audit_pipeline.decision import Measured, nights_to_look_back
@@ -14,6 +14,7 @@ from audit_pipeline.evidence.history import earlier_nights
 from audit_pipeline.evidence.past import Past
 from audit_pipeline.gather import Gathered
 from audit_pipeline.records import (
+    Concept,
     DomainScore,
     Drift,
     Explanation,
@@ -28,6 +29,9 @@ from audit_pipeline.records import (
     Validation,
 )
 from audit_pipeline.stages import Stopwatch, sentence, unless_full
+
+if TYPE_CHECKING:
+    from audit_pipeline.metrics.domain import Told  # numpy: not at import
 
 T = TypeVar("T")
 
@@ -99,6 +103,7 @@ class _Night:
         self._labels = self._store / gathered.labels.path if gathered.labels else None
         self._rendered = work / "rendered"
         self._rendered.mkdir()
+        self._told: Told | None = None  # what the domain classifier said, for the stages after it
         self.faults: list[Finding] = []
 
     @property
@@ -148,11 +153,13 @@ class _Night:
             kept=self._kept_reference(),
         )
         self._watch.outcome(Outcome.PASS)
-        return replace(drift, domain=self._domain())
+        self._told = self._domain()
+        return replace(drift, domain=self._told.score)
 
-    def _domain(self) -> DomainScore:
+    def _domain(self) -> "Told":
         """Ask whether a classifier can tell the night from the reference."""
         from audit_pipeline import metrics
+        from audit_pipeline.metrics.domain import untold
 
         seed = self._project.config.seed
         try:
@@ -166,7 +173,7 @@ class _Night:
             )
         except Exception as error:  # noqa: BLE001 (the edge: one number never takes the others down)
             unless_full(error)
-            return DomainScore(None, None, None, 0, 0, 0, seed, sentence(error))
+            return untold(DomainScore(None, None, None, 0, 0, 0, seed, sentence(error)))
 
     def _kept_reference(self) -> Path | None:
         """Where the columns of a reference file are kept; a window is another reference every night."""
@@ -191,7 +198,30 @@ class _Night:
         )
         self._watch.outcome(Outcome.PASS if performance.metrics else Outcome.NOT_EVALUATED)
         # Overdue speaks of labels that are not there; once all are, the statement must not depend on today.
-        return replace(performance, overdue=performance.overdue and performance.maturity is not Maturity.FINAL)
+        overdue = performance.overdue and performance.maturity is not Maturity.FINAL
+        return replace(performance, overdue=overdue, concept=self._concept())
+
+    def _concept(self) -> Concept:
+        """Ask whether the relation of inputs and outcome moved, or the inputs."""
+        from audit_pipeline import metrics
+        from audit_pipeline.metrics.concept import not_evaluated
+        from audit_pipeline.metrics.domain import untold
+
+        why = f"drift was not measured: {self._gathered.reference_problem or 'its stage failed'}"
+        missing = untold(DomainScore(None, None, None, 0, 0, 0, self._project.config.seed, why))
+        told = self._told or missing
+        try:
+            return metrics.measure_concept(
+                told,
+                self._current,
+                self._labels,
+                self._references,
+                self._model,
+                threads=self._limits.threads,
+                memory=self._limits.memory,
+            )
+        except Exception as error:  # noqa: BLE001 (the edge: one conclusion never takes the numbers down)
+            return not_evaluated(told.score, self._model, sentence(error))
 
     def fairness(self) -> Fairness | None:
         """Measure the declared groups; what it raises is a finding of its own, and the performance stands."""

@@ -279,6 +279,38 @@ class LabelledPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ConceptNumber:
+    """One number behind the conclusion on concept drift; one with a p is a test, the others are shown."""
+
+    name: str  # inputs, loss, calibration, slope, structure (tests); loss_night, residual_z, ...
+    value: float | None
+    lo: float | None  # 95 % interval
+    hi: float | None
+    effect: float | None = None  # how far it moved, in standard deviations
+    p: float | None = None
+    adjusted_p: float | None = None  # by Holm over the tests of the night
+    found: bool | None = None  # p and size both speak for a move; None: not evaluated, or no test
+    column: str | None = None  # what the structure turns on most
+    reason: str | None = None  # why there is no value
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """Did the relation of inputs and outcome move, or the inputs, or both? On the drawn rows that have a label."""
+
+    conclusion: str  # none, covariate only, concept, both, not evaluated
+    numbers: tuple[ConceptNumber, ...]
+    loss: str  # what the loss is: brier or absolute_error
+    n: int  # rows of the night
+    n_reference: int
+    shared: float | None  # rows on each side that would tell as much if no input had moved
+    alpha: float
+    effect: float  # standard deviations below which nothing is found
+    seed: int
+    reason: str | None = None  # why it was not evaluated
+
+
+@dataclass(frozen=True, slots=True)
 class Performance:
     """Quality of the predictions of one night, as far as labels allow."""
 
@@ -296,6 +328,7 @@ class Performance:
     labelled_part: LabelledPart | None = None  # of provisional numbers
     seed: int | None = None  # of simulated intervals
     cost_unit: str | None = None  # of the metric `cost`
+    concept: Concept | None = None  # None: not asked, as in records from before there was any
 
 
 @dataclass(frozen=True, slots=True)

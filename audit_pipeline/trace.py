@@ -235,6 +235,10 @@ class _Nodes:
             used = (_over(snapshot.name, self._model.output), *outcome)
             for name in dict.fromkeys(m.name for m in self._result.performance.metrics if labels):
                 yield name, used
+            concept = self._result.performance.concept
+            if labels and concept and concept.numbers:
+                inputs = (_over(snapshot.name, feature) for feature in self._model.features)
+                yield "concept drift", (*inputs, *used)
             for grouping in self._result.fairness.groupings if self._result.fairness else ():
                 parts = [part for part in grouping.attribute.split(JOIN) if part in self._model.columns]
                 yield f"fairness of {grouping.attribute}", (*(_over(snapshot.name, part) for part in parts), *used)

@@ -21,6 +21,8 @@ from audit_pipeline.records import (
     CheckResult,
     Column,
     ColumnProfile,
+    Concept,
+    ConceptNumber,
     ConfusionCell,
     ControlChart,
     ControlCharts,
@@ -188,7 +190,17 @@ def _performance(night: date, maturity: Maturity) -> Performance:
         estimates=() if maturity is Maturity.FINAL else (_estimate(),),
         seed=7,
         cost_unit="dollars",
+        concept=_concept(),
     )
+
+
+def _concept() -> Concept:
+    """A relation that moved in a part of the inputs; a reason, so that every column is filled."""
+    numbers = (
+        ConceptNumber("structure", 0.2, 0.1, 0.3, 0.2, 0.001, 0.002, True, "age"),
+        ConceptNumber("slope", None, None, None, reason="all scores of a side are equal: they have no slope"),
+    )
+    return Concept("concept", numbers, "brier", 120, 5000, 230.0, 0.05, 0.1, 7, "a reason")
 
 
 def _estimate() -> PerformanceMetric:

@@ -20,7 +20,7 @@ from audit_pipeline.fleet import publish_store
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.publish import published
 from audit_pipeline.records import Outcome, RunContext, Stage, Trace
-from audit_pipeline_tests.small_project import MODELS, NIGHTS, PERSON, ROWS, write_log
+from audit_pipeline_tests.small_project import MODELS, NIGHTS, PERSON, ROWS, write_labels, write_log
 
 RUN = RunContext("a run without Dagster", datetime(2026, 3, 9, tzinfo=UTC))
 N1, N2, N3, N4, N5 = NIGHTS
@@ -200,6 +200,45 @@ def test_bias_against_a_group_fails_the_night_and_goes_the_whole_way(fresh: Proj
     [performance] = [t for t in audited.trace.stages if t.stage is Stage.PERFORMANCE]
     sources = dict(performance.outputs[0].sources)["fairness of age"]
     assert [source.column for source in sources] == ["age", "score"]  # no label is there yet
+
+
+def test_a_relation_that_turned_round_warns_and_goes_the_whole_way(fresh: Project) -> None:
+    """Inputs, scores and the mean outcome stay; outcomes of the old turn round."""
+    path = fresh.root / "models" / "churn.yaml"
+    path.write_text(path.read_text().replace("policy: {", "policy: {concept: {outcome: WARN}, "))
+    project = load_project(fresh.root)
+    log = pd.read_parquet(project.root / "input" / "churn" / f"{N1}.parquet")
+    file = write_labels(project.root, N1)
+    write_labels(project.root, N2)
+    known = pd.read_csv(file)
+    old = known["request"].isin(log.loc[log["age"] > 55, "request"])
+    known.assign(outcome=known["outcome"].where(~old, 1 - known["outcome"])).to_csv(file, index=False)
+    for night, conclusion in ((N1, "concept"), (N2, "none")):
+        audited = audit_model_night(project, "churn", night, run=RUN, newest=N3)
+        performance = audited.result.performance
+        assert performance is not None
+        assert performance.concept is not None
+        assert (performance.concept.conclusion, performance.concept.n) == (conclusion, ROWS)
+        if night == N1:
+            assert not audit_model_night(project, "churn", night, run=RUN, newest=N3).committed.new
+            [found] = [f for f in audited.result.decision.findings if f.name == "concept"]
+            assert (found.outcome, found.counts, found.conclusion) == (Outcome.WARN, True, "concept")
+            [stage] = [t for t in audited.trace.stages if t.stage is Stage.PERFORMANCE]
+            sources = dict(stage.outputs[0].sources)["concept drift"]
+            assert [source.column for source in sources] == ["age", "visits", "score", "label"]
+            [report] = [a for a in audited.committed.artifacts if a.path.endswith("report.html")]
+            page = (project.layout.audit / report.path).read_text(encoding="utf-8")
+            assert "The relation of inputs and outcome moved, and the inputs did not." in page
+            [theirs] = [a for a in audited.committed.artifacts if a.path.endswith("evidently.json")]
+            assert "concept: slope" in (project.layout.audit / theirs.path).read_text(encoding="utf-8")
+    publish_store(project)
+    with published(project.layout) as connection:
+        rows = connection.execute("SELECT conclusion, maturity, n FROM concept ORDER BY night").fetchall()
+        moved = connection.execute("SELECT name FROM concept_number WHERE found").fetchall()
+        trend = connection.execute("SELECT count(*) FROM v_metric_trend WHERE metric = 'residual_z'").fetchall()
+    assert rows == [("concept", "final", ROWS), ("none", "final", ROWS)]
+    assert ("slope",) in moved
+    assert trend == [(2,)]
 
 
 def test_groups_that_cannot_be_counted_leave_the_performance_standing(fresh: Project) -> None:

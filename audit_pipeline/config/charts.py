@@ -25,6 +25,7 @@ FIXED = (  # numbers that every model may have
     "drift.largest_psi",
     "drift.domain_auc",
     "drift.mean_prediction",
+    "concept.residual_z",
 )
 
 

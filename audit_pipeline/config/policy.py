@@ -194,6 +194,22 @@ class FairnessPolicy(Strict):
         return self
 
 
+class ConceptPolicy(Strict):
+    """When the relation of inputs and outcome counts as moved, and what comes of it."""
+
+    outcome: Literal["shown", "WARN", "FAIL"] = Field(
+        default="shown",
+        description="what `concept` and `both` come to; shown: told, not judged. Where it is judged, labels that are "
+        "there and cannot tell are NOT_EVALUATED",
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="a quiet night has another conclusion than `none` with a chance of at most this"
+    )
+    effect: Annotated[float, Field(ge=0)] = Field(
+        default=0.1, description="moves smaller than this are none, in standard deviations"
+    )
+
+
 class Policy(Strict):
     """Everything the verdict depends on beside the numbers."""
 
@@ -203,6 +219,7 @@ class Policy(Strict):
     quality: QualityPolicy = Field(default_factory=QualityPolicy)
     fairness: FairnessPolicy = Field(default_factory=FairnessPolicy)
     charts: ChartsPolicy = Field(default_factory=ChartsPolicy)
+    concept: ConceptPolicy = Field(default_factory=ConceptPolicy)
     on_warning_check: Literal["WARN", "FAIL"] = Field(
         default="WARN", description="what a failed expectation of severity warning comes to"
     )

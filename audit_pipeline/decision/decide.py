@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from audit_pipeline.config import ModelConfig
 from audit_pipeline.decision.charts import charts
 from audit_pipeline.decision.checks import expectations, quality, row_ids
+from audit_pipeline.decision.concept import concept, concept_limits
 from audit_pipeline.decision.domain import domain, domain_limits
 from audit_pipeline.decision.drift import drift, drift_limits
 from audit_pipeline.decision.explanation import explanation, explanation_limits
@@ -32,6 +33,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *drift(model, measured.drift, measured.earlier),
         *domain(model, measured.drift),
         *performance(model, measured.performance),
+        *concept(model, measured.performance),
         *fairness(model, measured),
         *explanation(model, measured.explanation),
         *charts(model, measured),
@@ -42,6 +44,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *drift_limits(model),
         *domain_limits(model),
         *performance_limits(model),
+        *concept_limits(model),
         *fairness_limits(model),
         *explanation_limits(model),
     )

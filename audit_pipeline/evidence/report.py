@@ -18,6 +18,7 @@ import jinja2
 from audit_pipeline.evidence import plots, report_text, svg
 from audit_pipeline.evidence.plot_reliability import reliability_plot
 from audit_pipeline.evidence.report_charts import chart_name, chart_value, charts_section
+from audit_pipeline.evidence.report_concept import concept_section
 from audit_pipeline.evidence.report_fairness import WORDS, attribute_tables, fairness_fault
 from audit_pipeline.evidence.report_findings import (
     absent,
@@ -99,6 +100,7 @@ def render_report(
         drift=_drift(result) if result.drift else None,
         metrics=metric_groups(result),
         estimates=estimate_rows(result),
+        concept=concept_section(result),
         fairness=attribute_tables(result),
         fairness_fault=fairness_fault(result),
         importance_domain=effect_domain(result.explanation),

@@ -59,12 +59,20 @@ def slope(score: Floats, label: Floats) -> tuple[float, float]:
     if one.min() >= zero.max() or one.max() <= zero.min():
         raise MetricError("a single score parts the labels: no finite slope fits best")
     centre, spread = float(logit.mean()), float(logit.std())
-    b, error = _fit((logit - centre) / spread, label)
+    _, b, error = logistic((logit - centre) / spread, label)
     return b / spread, error / spread
 
 
-def _fit(x: Floats, label: Floats) -> tuple[float, float]:
-    """Return slope and standard error of the logistic regression of `label` on x, by Newton's method."""
+def logistic(x: Floats, label: Floats) -> tuple[float, float, float]:
+    """Return (a, b, standard error of b) of logit P(label) = a + b x, by Newton's method.
+
+    Args:
+        x: (n,) finite, of about unit size, and no value of it parts the labels.
+        label: (n,) 0.0 or 1.0, both of them.
+
+    Raises:
+        MetricError: it does not converge.
+    """
     rate = float(label.mean())
     a, b = math.log(rate / (1 - rate)), 0.0
     now = _sums(x, label, a, b)
@@ -75,7 +83,7 @@ def _fit(x: Floats, label: Floats) -> tuple[float, float]:
         da = (now.weight_xx * now.rest - now.weight_x * now.rest_x) / determinant
         db = (now.weight * now.rest_x - now.weight_x * now.rest) / determinant
         if max(abs(da), abs(db)) < 1e-10:
-            return b, math.sqrt(now.weight / determinant)
+            return a, b, math.sqrt(now.weight / determinant)
         part, least = 1.0, now.likelihood - 1e-9 * abs(now.likelihood)
         while (then := _sums(x, label, a + part * da, b + part * db)).likelihood < least:
             part /= 2

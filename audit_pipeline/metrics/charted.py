@@ -124,6 +124,13 @@ def _output(result: Row) -> Taken:
         yield "mean_prediction", mean, {"n": n, "lo": mean - half, "hi": mean + half}
 
 
+def _residual(result: Row) -> Taken:
+    """The night's mean standardised residual: the labels against what the reference made of the score."""
+    for number in _at(result, "performance", "concept", "numbers") or ():
+        if number["name"] == "residual_z":
+            yield "residual_z", number["value"], {}
+
+
 def _groups(result: Row) -> Taken:
     """The numbers that compare protected groups."""
     for grouping in _at(result, "fairness", "groupings") or ():
@@ -149,5 +156,6 @@ CHARTED: Sequence[tuple[str, str | Callable[[str], str], Callable[[Row], Taken]]
     ("drift", "share", one("domain_auc", "drift", "domain")),
     ("drift", "identity", _output),
     ("performance", _metric_scale, each("performance", "metrics")),
+    ("concept", "identity", _residual),
     ("fairness", _group_scale, _groups),
 )

@@ -62,7 +62,7 @@ from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, connect
-from audit_pipeline.metrics.report_text import harmless, intro, plain, threshold, why_exact
+from audit_pipeline.metrics.report_text import concept_numbers, harmless, intro, plain, threshold, why_exact
 from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
 
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
@@ -421,7 +421,7 @@ def _quality_run(
 def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
     """The exact numbers, shown by Evidently."""
     scores = [s for s in drift.scores if s.value is not None]
-    quality = [m for m in performance.metrics if m.value is not None]
+    quality = [m for m in (*performance.metrics, *concept_numbers(performance)) if m.value is not None]
     metrics = [ExactDrift(column=s.column, method=s.method) for s in scores]
     metrics += [ExactPerformance(name=m.name, where=m.slice) for m in quality]
     stub = Dataset.from_pandas(

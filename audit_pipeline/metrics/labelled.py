@@ -1,6 +1,6 @@
 """Joins the night's rows with their labels: only label and outputs leave DuckDB, as numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Floats, Table, quoted
 
 LABEL = "label"  # column of the outcome, in the labels and in the reference
+ROW = "file_row_number"  # place of a row in its file, in `Table.numbered`
 FOUND = '"label of the row"'  # the outcome (a double; of a multiclass model a text), beside the night's own columns
 
 
@@ -23,27 +24,32 @@ class Labelled:
     table: Table
     sql: str  # SELECT of the table's columns and FOUND, which is NULL in a row without a label
     model: ModelConfig
+    places: Sequence[int] | None = None  # rows of the one file that are looked at, in their order; None: all
 
     def rows(self, *, version: str | None = None) -> Rows | ClassRows:
         """Return the labelled rows, of one model version or all of them."""
-        return self._classes(version) if self.model.task == "multiclass" else self._numbers(version)
+        return (self._classes(version) if self.model.task == "multiclass" else self._numbers(version))[1]
 
-    def _numbers(self, version: str | None) -> Rows:
+    def drawn(self) -> tuple[Any, Rows | ClassRows]:
+        """Return which of `places` have a label, and their rows, both in the order of the file."""
+        return self._classes(None) if self.model.task == "multiclass" else self._numbers(None)
+
+    def _numbers(self, version: str | None) -> tuple[Any, Rows]:
         """Rows of a binary model or a regression."""
         model = self.model
         roles: dict[str, Role] = {"s": "score", "d": "prediction", "lo": "prediction_lo", "hi": "prediction_hi"}
         wanted = {name: _column(self.table, model.by_role(role)) for name, role in roles.items()}
-        found = self._fetch({"y": FOUND, **wanted}, version)
+        found = self._fetch({"y": FOUND, **wanted, **self._place}, version)
         label, scores, predictions, low, high = (_floats(found[name]) for name in ("y", *roles))
         if model.task == "binary" and model.by_role("prediction") is None:
             predictions = np.where(np.isnan(scores), np.nan, (scores >= model.threshold).astype(np.float64))
         ends = {"low": low, "high": high} if model.by_role("prediction_lo") else {}
         # a join has no order: sums must not depend on it
-        order = np.lexsort((*ends.values(), predictions, label, scores))
+        order = self._ordered(*ends.values(), predictions, label, scores)
         kept = {name: values[order] for name, values in ends.items()}
-        return Rows(label[order], scores[order], predictions[order], model.costs, **kept)
+        return found.get("place"), Rows(label[order], scores[order], predictions[order], model.costs, **kept)
 
-    def _classes(self, version: str | None) -> ClassRows:
+    def _classes(self, version: str | None) -> tuple[Any, ClassRows]:
         """Rows of a multiclass model; classes are read by their text."""
         declared, column = tuple(self.model.probabilities), self.model.output
         predicted = f"cast({quoted(column)} as varchar)" if column in self.table.types else "null::varchar"
@@ -52,12 +58,23 @@ class Labelled:
         classes = (*declared, *others)
         wanted = {"y": f"list_position($classes, {FOUND})", "d": f"list_position($classes, {predicted})"}
         wanted |= {f"p{i}": _column(self.table, c) for i, c in enumerate(self.model.probabilities.values())}
-        found = {k: _floats(v) for k, v in self._fetch(wanted, version, {"classes": list(classes)}).items()}
+        read = self._fetch(wanted | self._place, version, {"classes": list(classes)})
+        place = read.pop("place", None)
+        found = {k: _floats(v) for k, v in read.items()}
         label, prediction = (np.nan_to_num(found.pop(name), nan=0).astype(np.int64) - 1 for name in ("y", "d"))
         columns = tuple(found.values())
-        order = np.lexsort((*columns, prediction, label))
+        order = self._ordered(*columns, prediction, label)
         probability = np.column_stack([p[order] for p in columns]) if columns else np.empty((label.size, 0))
-        return ClassRows(classes, len(declared), label[order], prediction[order], probability)
+        return place, ClassRows(classes, len(declared), label[order], prediction[order], probability)
+
+    @property
+    def _place(self) -> dict[str, str]:
+        """SQL of a row's place, where rows are drawn."""
+        return {} if self.places is None else {"place": ROW}
+
+    def _ordered(self, *keys: Any) -> Any:
+        """Return the order of the rows: by their values, or as they stand in the file."""
+        return np.lexsort(keys) if self.places is None else np.arange(keys[0].size)
 
     def _fetch(
         self, wanted: Mapping[str, str], version: str | None, values: Mapping[str, object] | None = None
@@ -67,6 +84,9 @@ class Labelled:
         if version is not None:
             where += f" and cast({quoted(str(self.model.by_role('model_version')))} as varchar) = $version"
             bound["version"] = version
+        if self.places is not None:
+            where += f" and {ROW} in (select unnest($places)) order by {ROW}"
+            bound["places"] = list(self.places)
         select = ", ".join(f"{sql} as {name}" for name, sql in wanted.items())
         return self.table.con.execute(f"select {select} from ({self.sql}) where {where}", bound or None).fetchnumpy()
 
@@ -83,8 +103,10 @@ class Labelled:
         return [(str(version), int(count)) for version, count in rows]
 
 
-def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
+def joined(current: Table, labels: Table, model: ModelConfig, *, places: Sequence[int] | None = None) -> Labelled:
     """Put the night's rows beside their labels, NULL where there is none; a row_id with two different labels has none.
+
+    With `places` only those rows of the night's one file.
 
     Raises:
         MetricError: either side lacks a column that is needed.
@@ -100,8 +122,9 @@ def joined(current: Table, labels: Table, model: ModelConfig) -> Labelled:
         f"select {name}{cast} as k, case when min({value}) = max({value}) then min({value}) end as v "
         f"from {labels.sql} group by 1"
     )
-    sql = f"select c.*, l.v as {FOUND} from {current.sql} c left join ({once}) l on c.{name}{cast} = l.k"
-    return Labelled(current, sql, model)
+    rows = current.sql if places is None else current.numbered
+    sql = f"select c.*, l.v as {FOUND} from {rows} c left join ({once}) l on c.{name}{cast} = l.k"
+    return Labelled(current, sql, model, places)
 
 
 def reference_rows(reference: Table, model: ModelConfig) -> Rows | ClassRows | None:
@@ -111,10 +134,15 @@ def reference_rows(reference: Table, model: ModelConfig) -> Rows | ClassRows | N
     return Labelled(reference, reference_sql(reference, model), model).rows()
 
 
-def reference_sql(reference: Table, model: ModelConfig) -> str:
+def reference_part(reference: Table, model: ModelConfig, places: Sequence[int]) -> Labelled:
+    """Return some rows of one file of the reference beside their labels."""
+    return Labelled(reference, reference_sql(reference, model, numbered=True), model, places)
+
+
+def reference_sql(reference: Table, model: ModelConfig, *, numbered: bool = False) -> str:
     """SELECT of the reference's rows with FOUND, NULL throughout when it has no labels."""
     label = _outcome(model) if LABEL in reference.types else "null::double"
-    return f"select *, {label} as {FOUND} from {reference.sql}"
+    return f"select *, {label} as {FOUND} from {reference.numbered if numbered else reference.sql}"
 
 
 def outputs(night: Table, model: ModelConfig) -> Rows | None:

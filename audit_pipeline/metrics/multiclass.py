@@ -136,9 +136,14 @@ def _log_loss(rows: ClassRows) -> Estimate:
 
 def _brier(rows: ClassRows) -> Estimate:
     """Mean over rows of the squared distances of all probabilities, summed over classes: 0 to 2."""
-    truth = rows.label[:, None] == np.arange(rows.declared)
-    losses = np.square(_checked(rows) - truth).sum(axis=1)
+    losses = class_losses(rows)
     return Estimate(float(losses.mean()), *of_mean(losses))
+
+
+def class_losses(rows: ClassRows) -> Floats:
+    """Return (n,) the Brier score of each row."""
+    truth = rows.label[:, None] == np.arange(rows.declared)
+    return np.asarray(np.square(_checked(rows) - truth).sum(axis=1))
 
 
 def _checked(rows: ClassRows) -> Floats:

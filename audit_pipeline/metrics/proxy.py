@@ -1,9 +1,8 @@
 """Can the group of a person be predicted from the features? If so, leaving the group out of the model is no fairness.
 
-The test is a ridge regression of each group's indicator on the features, cross-fitted over five folds: numbers are cut
-at their deciles, categories are one indicator each, missing values one of their own. It ranks like a linear
-discriminant, sees no interaction, and takes milliseconds. A person's rows stand in one fold. The AUC of a group
-against all others has DeLong's interval, at a level that holds for all groups of the model-night at once.
+The test is a ridge regression of each group's indicator on the features, cross-fitted over five folds (`additive`).
+A person's rows stand in one fold. The AUC of a group against all others has DeLong's interval, at a level that holds
+for all groups of the model-night at once.
 """
 
 from collections.abc import Sequence
@@ -13,24 +12,19 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 
 from audit_pipeline.errors import MetricError
+from audit_pipeline.metrics.additive import LEVELS, Codes, cross_fitted, cut
 from audit_pipeline.metrics.auc import delong
-from audit_pipeline.metrics.bins import quantile_edges
 from audit_pipeline.metrics.groups import Attribute, Naming
 from audit_pipeline.metrics.interval import around
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.pairs import ALPHA
-from audit_pipeline.metrics.read import Floats, Table, as_double, quoted
+from audit_pipeline.metrics.read import Table, as_double, quoted
 from audit_pipeline.records import SMALL_CELL, GroupMetric
 
 FOLDS = 5
-LEVELS = 20  # of a category, the most frequent; the others share one indicator
-RIDGE = 1.0  # weighs like one row per indicator
-DIGITS = 10  # of a score: what is equal but for rounding ties
 METRIC = "proxy_auc"
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -105,7 +99,7 @@ def proxy(drawn: Drawn, attribute: Attribute, naming: Naming, *, least: int, tes
     if not judged or not others:
         raise MetricError(f"no group has {least} rows of the sample inside and outside" if others else "no feature")
     member = np.array([keys == key for key in judged], dtype=np.float64).T
-    scores = _single_threaded(others, member, drawn.fold)
+    scores = cross_fitted(others, member, drawn.fold, folds=FOLDS)
     chances = (len(judged) if len(groups) > 2 else 1) * tests
     z = NormalDist().inv_cdf(1 - ALPHA / (2 * chances))
     found = []
@@ -120,35 +114,6 @@ def proxy(drawn: Drawn, attribute: Attribute, naming: Naming, *, least: int, tes
 
 def _metric(group: str | None, value: float | None, lo: float | None, hi: float | None, n: int) -> GroupMetric:
     return GroupMetric(group, METRIC, value, lo, hi, n, None)
-
-
-def _single_threaded(features: Sequence[Codes], member: Floats, fold: Codes) -> Floats:
-    """Call `_cross_fitted` with one thread: several spin for ten times as long on matrices this small."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own dependency
-
-    with threadpool_limits(limits=1):
-        return _cross_fitted(features, member, fold)
-
-
-def _cross_fitted(features: Sequence[Codes], member: Floats, fold: Codes) -> Floats:
-    """Return (n, groups) scores, each row's from the other folds.
-
-    The normal equations of indicators are whole numbers, so that the order of adding does not matter.
-    """
-    starts = np.cumsum([0, *(int(codes.max()) + 1 for codes in features)])
-    places = np.stack([codes + start for codes, start in zip(features, starts, strict=False)], axis=1)
-    design = np.zeros((fold.size, int(starts[-1])))
-    np.put_along_axis(design, places, 1.0, axis=1)
-    gram, scores = design.T @ design, np.zeros(member.shape)
-    for held in range(FOLDS):
-        test, train = fold == held, fold != held
-        if not train.any() or not test.any():
-            continue
-        mean = member[train].mean(axis=0)
-        moments = design[train].T @ member[train] - design[train].sum(axis=0)[:, None] * mean
-        fitted = gram - design[test].T @ design[test] + RIDGE * np.eye(gram.shape[0])
-        scores[test] = mean + np.linalg.solve(fitted, moments)[places[test]].sum(axis=1)
-    return scores.round(DIGITS)
 
 
 def _value(name: str, kind: str) -> str:
@@ -167,8 +132,7 @@ def _codes(values: Any, *, numeric: bool) -> Codes:
     if not known.size:
         return codes
     if numeric:
-        edges = quantile_edges(np.sort(known.astype(np.float64)), bins=10)
-        codes[~missing] = 1 + np.searchsorted(edges, known.astype(np.float64), side="left")
+        codes[~missing] = cut(known.astype(np.float64))
         return codes
     levels, index, sizes = np.unique(known.astype(str), return_inverse=True, return_counts=True)
     rank = np.empty(levels.size, dtype=np.int64)

@@ -17,27 +17,27 @@ from audit_pipeline.metrics.read import Floats
 
 def _rmse(rows: Rows) -> Estimate:
     """Root of the mean squared error."""
-    squares = np.square(_errors(rows))
+    squares = np.square(errors_of(rows))
     lo, hi = of_mean(squares)
     return Estimate(math.sqrt(squares.mean()), math.sqrt(max(0.0, lo)), math.sqrt(hi))
 
 
 def _mae(rows: Rows) -> Estimate:
     """Mean absolute error."""
-    values = np.abs(_errors(rows))
+    values = np.abs(errors_of(rows))
     value = float(values.mean())
     return Estimate(value, *around(value, standard_error(values), low=0.0))
 
 
 def _bias(rows: Rows) -> Estimate:
     """Mean error: above 0 the model predicts too high."""
-    values = _errors(rows)
+    values = errors_of(rows)
     return Estimate(float(values.mean()), *of_mean(values))
 
 
 def _r2(rows: Rows) -> Estimate:
     """Share of the labels' variance that is explained; below 0 the mean label would do better."""
-    errors = np.square(_errors(rows))
+    errors = np.square(errors_of(rows))
     spread = np.square(rows.label - rows.label.mean())
     if rows.label.min() == rows.label.max():
         raise MetricError("all labels are equal: there is no variance to explain")
@@ -85,7 +85,7 @@ def _ends(rows: Rows) -> tuple[Floats, Floats]:
     return rows.low, rows.high
 
 
-def _errors(rows: Rows) -> Floats:
+def errors_of(rows: Rows) -> Floats:
     """Prediction minus label, all finite."""
     refuse(int((~np.isfinite(rows.label)).sum()), "with a label that is no finite number")
     refuse(int((~np.isfinite(rows.prediction)).sum()), "without a finite prediction")

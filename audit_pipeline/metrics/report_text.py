@@ -5,8 +5,17 @@ from datetime import date
 from typing import Any
 
 from audit_pipeline.config.model import ModelConfig
+from audit_pipeline.records import Performance, PerformanceMetric
 
 THRESHOLD = 0.1  # of the PSI where the policy sets none: the usual "watch"
+
+
+def concept_numbers(performance: Performance) -> tuple[PerformanceMetric, ...]:
+    """Return the numbers on concept drift in the shape of metrics."""
+    found = performance.concept
+    rows = found.n if found else 0
+    numbers = found.numbers if found else ()
+    return tuple(PerformanceMetric(f"concept: {x.name}", "all", x.value, x.lo, x.hi, rows, None) for x in numbers)
 
 
 def why_exact(model: ModelConfig, rows: int, reference_rows: int, row_limit: int) -> str | None:

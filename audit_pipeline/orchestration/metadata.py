@@ -10,7 +10,17 @@ import dagster as dg
 from audit_pipeline.config import Project
 from audit_pipeline.lineage import encode
 from audit_pipeline.pipeline import Audited
-from audit_pipeline.records import AuditResult, CheckResult, Finding, Outcome, Severity, Snapshot, Stage, Trace
+from audit_pipeline.records import (
+    AuditResult,
+    CheckResult,
+    Finding,
+    Outcome,
+    Performance,
+    Severity,
+    Snapshot,
+    Stage,
+    Trace,
+)
 
 TRACE = "audit/trace"  # metadata that holds a trace
 
@@ -157,8 +167,19 @@ def _performance(result: AuditResult) -> Metadata:
         **numbers,
         **({"metrics": _table(rows, names)} if rows else {}),
         **{f"estimated_{m.name}": m.value for m in performance.estimates if m.value is not None},
+        **_concept(performance),
         **_fairness(result),
     }
+
+
+def _concept(performance: Performance) -> Metadata:
+    """What moved, the relation or the inputs, and by which tests."""
+    found = performance.concept
+    if found is None or not found.numbers:
+        return {}
+    rows = [(x.name, x.value, x.lo, x.hi, x.effect, x.adjusted_p, x.reason or "") for x in found.numbers]
+    columns = ("name", "value", "lo", "hi", "effect", "adjusted_p", "reason")
+    return {"concept_drift": found.conclusion, "concept_numbers": _table(rows, columns)}
 
 
 def _fairness(result: AuditResult) -> Metadata:

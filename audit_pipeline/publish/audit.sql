@@ -214,6 +214,40 @@ CREATE TABLE confusion (
     n BIGINT  -- rows
 );
 
+-- One row per record with performance: did the relation of inputs and outcome move, or the inputs, or both?
+CREATE TABLE concept (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    conclusion VARCHAR,  -- none, covariate only, concept, both, not evaluated
+    maturity VARCHAR,  -- of the labels behind it: provisional or final; pending: there are none
+    loss VARCHAR,  -- what the loss is: brier, or absolute_error of a regression
+    n BIGINT,  -- rows of the night in the sample that have a label
+    n_reference BIGINT,  -- the same of the reference
+    shared DOUBLE,  -- rows on each side that would tell as much if no input had moved
+    alpha DOUBLE,  -- adjusted p up to which a test finds a move
+    effect DOUBLE,  -- least size of a move, in standard deviations
+    seed BIGINT,  -- of sample, folds and trees
+    reason VARCHAR  -- why it was not evaluated
+);
+
+-- One row per number behind a conclusion of `concept`; those with a p are its tests.
+CREATE TABLE concept_number (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    name VARCHAR,  -- tests: inputs (AUC), loss, calibration, slope, structure; shown: loss_night, loss_reference, loss_covariate, residual, residual_z
+    value DOUBLE,  -- AUC; unit of the loss; unit of the outcome; outcome per score; standard deviations; NULL: not evaluated
+    lo DOUBLE,  -- lower end of the 95 % interval
+    hi DOUBLE,  -- upper end of the 95 % interval
+    effect DOUBLE,  -- how far it moved, in standard deviations
+    p DOUBLE,  -- that chance explains it
+    adjusted_p DOUBLE,  -- by Holm over the tests of the night
+    found BOOLEAN,  -- whether p and size both speak for a move; NULL: not evaluated, or no test
+    "column" VARCHAR,  -- what the structure turns on most
+    reason VARCHAR  -- why there is no value
+);
+
 -- One row per attribute, group and metric: how decisions and errors are distributed over groups.
 CREATE TABLE fairness (
     model_id VARCHAR,  -- model

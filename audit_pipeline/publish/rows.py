@@ -150,10 +150,20 @@ def _performance(key: Row, performance: Row | None) -> Iterator[tuple[str, Row]]
         yield "performance", key | metric | about
     for metric in performance.get("estimates", ()):
         yield "performance", key | metric | {"metric": metric["name"], "maturity": "estimated"}
+    yield from _concept(key, performance)
     for place, point in enumerate(performance.get("reliability", ()), start=1):
         yield "reliability", key | point | {"bin": place}
     for cell in performance.get("confusion", ()):
         yield "confusion", key | cell
+
+
+def _concept(key: Row, performance: Row) -> Iterator[tuple[str, Row]]:
+    """The conclusion on concept drift and its numbers; records from before there was any lack the part."""
+    found = performance.get("concept")
+    if found:
+        yield "concept", key | found | {"maturity": performance["maturity"]}
+        for number in found["numbers"]:
+            yield "concept_number", key | number
 
 
 def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:

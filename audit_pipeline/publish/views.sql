@@ -17,8 +17,8 @@ FROM model_night m JOIN finding f USING (model_id, night, record)
 WHERE m.verdict IN ('FAIL', 'NOT_EVALUATED') AND f.counts AND f.outcome IN ('FAIL', 'NOT_EVALUATED')
 ORDER BY m.night DESC, m.model_id;
 
--- Every number over time, newest record only: drift scores, performance metrics, quality scores.
--- column kind: drift, performance, estimate (of performance, while there are no labels) or quality
+-- Every number over time, newest record only: drift scores, performance metrics, concept drift, quality scores.
+-- column kind: drift, performance, estimate (of performance, while there are no labels), concept or quality
 -- column subject: column, slice or score
 -- column metric: method or metric
 CREATE OR REPLACE VIEW v_metric_trend AS
@@ -29,6 +29,9 @@ UNION ALL
 SELECT p.model_id, p.night, if(p.maturity = 'estimated', 'estimate', 'performance'), p.slice, p.metric, p.value, p.lo,
        p.hi, p.n
 FROM performance p JOIN model_night m USING (model_id, night, record)
+UNION ALL
+SELECT k.model_id, k.night, 'concept', k.name, k.name, k.value, k.lo, k.hi, c.n
+FROM concept_number k JOIN concept c USING (model_id, night, record) JOIN model_night m USING (model_id, night, record)
 UNION ALL
 SELECT q.model_id, q.night, 'quality', q.name, q.name, q.value, NULL, NULL, q.n
 FROM quality q JOIN model_night m USING (model_id, night, record);

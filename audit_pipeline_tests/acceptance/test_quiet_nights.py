@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from audit_pipeline_tests.metrics.arrays import Column, alarms, drawn, drift_between, made_model, quiet_columns
+from audit_pipeline_tests.metrics.relations import World, bound, conclude
 
 NIGHTS, COLUMNS, ALPHA = 500, 30, 0.05
+CONCLUSIONS = 240
 HAIR_TRIGGER = {  # every number that is not zero reaches its limit: chance alone decides
     "psi": {"warn": 1e-12},
     "missing_increase": {"warn": 1e-12},
@@ -51,3 +53,25 @@ def test_a_shift_of_two_fifths_of_a_standard_deviation_in_one_of_fifty_columns_i
     current, reference = drawn(columns, rng, 20_000), drawn(columns, rng, 20_000)
     current["x00"] = current["x00"] + 0.4
     assert alarms(config, drift_between(config, current, reference)) == {("x00", "psi")}
+
+
+@pytest.mark.acceptance
+def test_a_quiet_night_has_another_conclusion_than_none_with_a_chance_of_at_most_alpha() -> None:
+    found = [conclude(World(n=250, m=500), seed).conclusion for seed in range(CONCLUSIONS)]
+    assert sum(word != "none" for word in found) / CONCLUSIONS <= bound(CONCLUSIONS, ALPHA)
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(
+    ("world", "conclusion"),
+    [
+        (World(moved=1.0), "covariate only"),
+        (World(flipped=0.4), "concept"),
+        (World(prevalence=0.6), "concept"),
+        (World(moved=1.0, flipped=0.4), "both"),
+    ],
+)
+def test_planted_moves_are_told_apart_night_after_night(world: World, conclusion: str) -> None:
+    found = [conclude(world, seed).conclusion for seed in range(100, 120)]
+    # of 20 nights on which one test in twenty strays, more than 4 stray with a chance of 3 in a thousand
+    assert found.count(conclusion) >= 16

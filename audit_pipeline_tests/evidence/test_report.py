@@ -19,6 +19,8 @@ from audit_pipeline.evidence.report import labels_line, render_report
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
+    Concept,
+    ConceptNumber,
     ConfusionCell,
     DomainScore,
     DriftScore,
@@ -571,3 +573,33 @@ def test_chance_and_the_classifier_are_told_where_the_record_holds_them() -> Non
     assert "A sample of 727 rows against 5,638, 9 features, seed 7. Shown, not judged." in said
     none = replace(told, drift=replace(result.drift, domain=replace(domain, value=None, reason="too few rows")))
     assert "AUC of not evaluated: too few rows" in Page(render(none)).said("drift")
+
+
+def test_concept_drift_is_told_with_its_tests_and_the_loss_in_its_parts() -> None:
+    result = nights.NIGHTS["warn"]()
+    assert result.performance is not None
+    assert "Did the inputs move" not in Page(render(result)).said("performance")  # records of before have none
+    numbers = (
+        ConceptNumber("inputs", 0.55, 0.52, 0.58, 0.178, 0.001, 0.004, True),
+        ConceptNumber("loss_night", 0.19, 0.18, 0.2),
+        ConceptNumber("loss_reference", 0.18, 0.17, 0.19),
+        ConceptNumber("residual", -0.01, -0.04, 0.02),
+        ConceptNumber("residual_z", -0.62, -2.58, 1.34),
+        ConceptNumber("loss_covariate", 0.004, 0.001, 0.007),
+        ConceptNumber("loss", 0.006, -0.01, 0.022, 0.03, 0.4, 0.8, False),
+        ConceptNumber("slope", None, None, None, reason="all scores of a side are equal: they have no slope"),
+        ConceptNumber("structure", 0.21, 0.13, 0.29, 0.21, 0.002, 0.006, True, "age"),
+    )
+    found = Concept("both", numbers, "brier", 700, 5000, 1187.4, 0.05, 0.1, 7)
+    told = replace(result, performance=replace(result.performance, concept=found))
+    said = Page(render(told)).said("performance")
+    assert "Both. The inputs moved, and so did the relation of inputs and outcome." in said
+    assert "Outcome in a part of the inputs, in standard deviations most by age moved 0.210" in said
+    assert "0.130 to 0.290" in said
+    assert "not evaluated: all scores of a side are equal" in said
+    assert "Mean Brier score: 0.190 this night, 0.180 on the reference. Of the difference, 0.00400" in said
+    assert "0.620 standard errors from what the reference promises" in said
+    assert "700 labelled rows against 5,000, which tell as much as 1,187 on each side" in said
+    none = replace(found, conclusion="not evaluated", numbers=(), n=0, n_reference=0, shared=None, reason="no labels")
+    said = Page(render(replace(result, performance=replace(result.performance, concept=none)))).said("performance")
+    assert "Not evaluated. Whether the relation of inputs and outcome moved was not evaluated. No labels." in said
