@@ -44,9 +44,7 @@ class Replayed:
     reason: str  # a sentence
     differences: tuple[Difference, ...] = ()  # the likely cause first
     replayed_digest: str | None = None  # of the result that came out now; None: none was computed
-    changed_since: tuple[
-        Difference, ...
-    ] = ()  # keys of the configuration that have another value in the present project
+    changed_since: tuple[Difference, ...] = ()  # keys of the configuration, of then and of the present project
 
 
 def replay(store: Store, entry: LogEntry, *, present: Project | None = None) -> Replayed:
