@@ -18,6 +18,7 @@ from audit_pipeline.config import AuditedModel, load_project
 from audit_pipeline.errors import ColumnMissingError, ConfigError, SourceError, UnreadableError
 from audit_pipeline.keys import make_keys
 from audit_pipeline.records import Column, Outcome
+from audit_pipeline.vault import Vault
 
 NIGHT = date(2026, 11, 20)
 GIVEN = {"row_id": "vorgang", "score": "wahrscheinlichkeit"}
@@ -116,7 +117,14 @@ def test_the_proposal_loads_and_its_suite_passes_on_its_log(tmp_path: Path, suff
     declared = [Column(name, c.type, c.role, c.privacy) for name, c in columns.items()]
     relation = sources.open_night(model.config.log, root, NIGHT)
     frozen = snapshot.take(
-        relation, declared, store=tmp_path, place="s", suffix=".parquet", key=b"k" * 32, threads=1, memory="256MB"
+        relation,
+        declared,
+        vault=Vault(tmp_path),
+        place="s",
+        suffix=".parquet",
+        key=b"k" * 32,
+        threads=1,
+        memory="256MB",
     )
     found = checks.validate(
         tmp_path / frozen.path,
