@@ -27,6 +27,7 @@ from audit_pipeline.durable import file_sha256, is_full, locked, make_folder, st
 from audit_pipeline.errors import AuditError, CiphertextError, EncryptedError, EvidenceError, MemoryRoomError
 
 ENCRYPTED, WRAPPED = ".enc", ".key"
+FOLDERS = ("snapshots", "inputs")  # that hold rows
 UNITS = {"MB": 10**6, "GB": 10**9}
 
 
@@ -207,6 +208,22 @@ class Vault:
         """
         if self.key:
             self._require_fits(*files)
+
+    def rewrap(self, old: WrappingKey, new: WrappingKey) -> int:
+        """Let `new` wrap what `old` wrapped, and return how many files that are; those `new` wraps already count too.
+
+        Raises:
+            CiphertextError: a wrapped key was changed; those before it are wrapped by `new`, and the others by `old`.
+            EncryptedError: neither key wrapped it.
+        """
+        files = sorted(path for folder in FOLDERS for path in (self.root / folder).rglob(f"*{WRAPPED}"))
+        for path in files:
+            name, content = path.relative_to(self.root).as_posix().removesuffix(WRAPPED), path.read_bytes()
+            if wrapped_in(content, name)["key"] != new.key_id:
+                write_whole(path, new.wrap(old.unwrap(content, name), name))
+            else:
+                new.unwrap(content, name)
+        return len(files)
 
     def cached(self, folder: Path) -> Cached:
         """Return a folder of the store for what can be computed again, encrypted as files are."""
