@@ -93,7 +93,7 @@ def seal(source: BinaryIO, target: BinaryIO, *, size: int, name: str, key: bytes
         target: the encrypted file.
         size: bytes of plaintext.
         name: of the file; it opens under no other.
-        key: 32 bytes, used for nothing else.
+        key: 32 bytes, used for no other file.
     """
     header = HEADER.pack(FORM, size, os.urandom(8))
     chunks, aead = _Chunks(header, name, size), _gcm(key)

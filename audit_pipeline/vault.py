@@ -190,6 +190,22 @@ class Vault:
             self._copy(name).parent.mkdir(parents=True, exist_ok=True)
             file.replace(self._copy(name))  # so that nobody has to decrypt it again
 
+    def replace(self, name: str, file: Path) -> None:
+        """Let a file that stands there hold what `file` holds, in the form it has; readers see the old or the new one.
+
+        An encrypted file keeps its key, which is used once more under another prefix: then there is one rename, and no
+        moment at which a crash leaves a file with the key of another.
+        """
+        target = self.where(name)
+        if not self.is_encrypted(name):
+            write_whole(target, file.read_bytes())
+            return
+        with file.open("rb") as source, self._sealed(source, file.stat().st_size, name, self._data_key(name)) as made:
+            made.replace(target)
+            sync(target.parent)
+        if self._copies:
+            self._copy(name).unlink(missing_ok=True)
+
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """Yield a folder for rows on their way into the store: on its own file system, or in memory."""
@@ -239,21 +255,24 @@ class Vault:
 
     def _seal(self, source: BinaryIO, size: int, name: str) -> None:
         """Write the encrypted file and, before it, its wrapped key: one without the other is no file."""
-        if self.key is None:
-            raise ValueError("no key")
-        data_key = os.urandom(32)
-        target, temporary = self.root / f"{name}{ENCRYPTED}", self.root / ".work" / f"{uuid.uuid4().hex}{ENCRYPTED}"
-        with storing(target.name):
+        data_key, target = os.urandom(32), self.root / f"{name}{ENCRYPTED}"
+        with self._sealed(source, size, name, data_key) as temporary, locked(self.root / ".locks" / "vault"):
+            if self.key and not target.exists():  # else another writer was first, with a key of its own
+                write_whole(self.root / f"{name}{WRAPPED}", self.key.wrap(data_key, name))
+                temporary.replace(target)
+                sync(target.parent)
+
+    @contextmanager
+    def _sealed(self, source: BinaryIO, size: int, name: str, data_key: bytes) -> Iterator[Path]:
+        """Yield an encrypted file that has not its name yet, on the store's own file system."""
+        temporary = self.root / ".work" / f"{uuid.uuid4().hex}{ENCRYPTED}"
+        with storing(f"{name}{ENCRYPTED}"):
             make_folder(temporary.parent)
             try:
                 with temporary.open("xb") as file:
                     seal(source, file, size=size, name=name, key=data_key)
                 sync(temporary)
-                with locked(self.root / ".locks" / "vault"):
-                    if not target.exists():  # else another writer was first, with a key of its own
-                        write_whole(self.root / f"{name}{WRAPPED}", self.key.wrap(data_key, name))
-                        temporary.replace(target)
-                        sync(target.parent)
+                yield temporary
             finally:
                 temporary.unlink(missing_ok=True)
 

@@ -216,7 +216,7 @@ def test_a_past_night_is_replayed_in_memory_only(project: Project, memory: Path)
     differs = replay(store, entry)
     assert (differs.outcome, differs.differences[0].kind) == (ReplayOutcome.DIFFERS, "snapshot")
     assert "chunk 0 was changed" in differs.reason
-    with pytest.raises(EncryptedError, match="is encrypted and project.yaml names no"):
+    with pytest.raises(EncryptedError, match="names no `keys"):
         replay(Store(project.layout), store.heads()["spend", "2026-03-01"])
 
 

@@ -3,18 +3,20 @@
 import hashlib
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from audit_pipeline import in_memory
 from audit_pipeline.cipher import WrappingKey
 from audit_pipeline.config.project import Limits
 from audit_pipeline.durable import file_sha256
 from audit_pipeline.errors import CiphertextError, EncryptedError, EvidenceError, KeyMissingError, MemoryRoomError
 from audit_pipeline.vault import Vault
-from audit_pipeline_tests.hardship import quick_folder, small_disk
+from audit_pipeline_tests.hardship import dies_at, quick_folder, small_disk
 
 KEY, OTHER = "c5" * 32, "d6" * 32
 ROW = b"a row of a person " * 50
@@ -138,6 +140,20 @@ def test_more_than_the_limit_is_refused_and_the_key_to_raise_named(root: Path) -
         vault.plain(large)
 
 
+def test_what_spills_and_scratch_files_of_packages_are_in_memory_while_a_session_is_open(root: Path) -> None:
+    vault = vault_in(root, limits=Limits(tmpfs=str(root)))
+
+    def spills_to() -> Path:
+        with in_memory.connect(threads=1, memory="64MB") as connection:
+            return Path(connection.execute("select current_setting('temp_directory')").fetchall()[0][0])
+
+    before = (spills_to(), Path(tempfile.gettempdir()))
+    with vault.session():
+        assert all(path.is_relative_to(root) for path in (spills_to(), Path(tempfile.gettempdir())))
+    assert (spills_to(), Path(tempfile.gettempdir())) == before
+    assert not any(path.is_relative_to(root) for path in before)
+
+
 def test_a_tmpfs_that_is_full_is_called_so() -> None:
     with small_disk(500) as disk, quick_folder() as root:
         (root / "key").write_text(KEY)
@@ -160,6 +176,47 @@ def test_what_is_made_in_the_workspace_is_kept_and_its_copy_stays_for_the_sessio
         (root / "audit" / f"{name_of(ROW)}.enc").write_bytes(b"")  # so that it cannot be decrypted again
         assert vault.plain(name_of(ROW)).read_bytes() == ROW
     assert not list((root / "audit" / ".work").iterdir())
+
+
+def test_what_is_replaced_keeps_its_form_its_key_and_its_name(root: Path) -> None:
+    vault, less = vault_in(root), root / "less"
+    less.write_bytes(b"fewer rows")
+    name, clear = put(vault), put(vault_in(root, key=False), b"in clear")
+    key = (root / "audit" / f"{name}.key").read_bytes()
+    with vault.session():
+        assert vault.plain(name).read_bytes() == ROW
+        for path in (name, clear):
+            vault.replace(path, less)
+            assert vault.plain(path).read_bytes() == b"fewer rows"
+    assert [vault.is_encrypted(path) for path in (name, clear)] == [True, False]
+    assert (root / "audit" / f"{name}.key").read_bytes() == key
+    assert not list((root / "audit" / ".work").iterdir())
+
+
+@pytest.mark.parametrize("work", ["put", "replace"])
+def test_a_process_killed_while_it_writes_leaves_the_old_file_or_the_new_one(work: str) -> None:
+    with quick_folder() as root:
+        (root / "key").write_text(KEY)
+        (root / "new").write_bytes(b"new")
+        step = 0
+        while True:
+            shutil.rmtree(root / "audit", ignore_errors=True)
+            vault = vault_in(root)
+            if work == "replace":
+                put(vault)
+            name = name_of(ROW)
+            do = (lambda v=vault: put(v)) if work == "put" else (lambda v=vault, n=name: v.replace(n, root / "new"))
+            killed = dies_at(step, root / "audit", do)
+            if vault.where(name).exists():
+                assert vault.sha256(name) in (name[7:], hashlib.sha256(b"new").hexdigest())
+            else:
+                assert work == "put"
+            put(vault_in(root)) if work == "put" else vault.replace(name, root / "new")
+            assert vault.sha256(name) == hashlib.sha256(ROW if work == "put" else b"new").hexdigest()
+            if not killed:
+                break
+            step += 1
+        assert step >= 5
 
 
 def test_two_who_write_the_same_file_leave_one_that_opens(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""One complete model-night by this product: `python -m benchmarks.night MADE WORK MODULES`."""
+"""One complete model-night by this product: `python -m benchmarks.night MADE WORK MODULES [encrypted]`."""
 
 import shutil
 import sys
@@ -16,27 +16,28 @@ from benchmarks.process import say
 
 NIGHT = date(2026, 1, 5)
 MODEL = "made"
+ENCRYPTED = "keys: {encryption: 'file:audit/keys/encryption.key'}\n"
 PROJECT = "schema_version: 1\nname: bench\nnights: {first: 2026-01-05}\nowners: {team: {name: Team}}\n"
 
 
-def project_in(work: Path, made: Path) -> Path:
+def project_in(work: Path, made: Path, *, encrypted: bool) -> Path:
     """Write a project with an empty store over the files in `made`."""
     for folder, name in (("models", "model.yaml"), ("expectations", "suite.yaml")):
         (work / folder).mkdir(parents=True)
         shutil.copyfile(made / name, work / folder / f"{MODEL}.yaml")
-    (work / "project.yaml").write_text(PROJECT)
+    (work / "project.yaml").write_text(PROJECT + ENCRYPTED * encrypted)
     make_keys(work)
     return work
 
 
-def main(made: str, work: str, modules: str) -> None:
+def main(made: str, work: str, modules: str, how: str = "") -> None:
     """Audit the night; refuse to be measured when something was left out."""
-    project = load_project(project_in(Path(work), Path(made)))
+    project = load_project(project_in(Path(work), Path(made), encrypted=how == "encrypted"))
     run = RunContext(run_id=str(uuid.uuid4()), created=datetime.now(UTC))
     audited = audit_model_night(project, MODEL, NIGHT, run=run)
     lineage.append(project.layout.outbox, lineage.events_of(audited.trace))
     result = audited.result
-    skipped = [f.reason for f in result.decision.findings if f.outcome is Outcome.NOT_EVALUATED]
+    skipped = [f.reason for f in result.decision.findings if f.counts and f.outcome is Outcome.NOT_EVALUATED]
     parts = (result.validation, result.drift, result.performance, result.explanation)
     if skipped or None in parts:
         raise SystemExit(f"the night was not audited in full: {skipped}")
