@@ -8,27 +8,25 @@ are. Nothing decrypted, and nothing on its way to be encrypted, is on a disk: it
 import hashlib
 import io
 import os
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from audit_pipeline import tmpfs
 from audit_pipeline.cached import Cached
 from audit_pipeline.cipher import WrappingKey, seal, unseal, wrapped_in
 from audit_pipeline.config import ProjectConfig
 from audit_pipeline.config.project import Limits
 from audit_pipeline.config.secrets import read_key
-from audit_pipeline.durable import file_sha256, is_full, locked, make_folder, storing, sync, write_whole
-from audit_pipeline.errors import AuditError, CiphertextError, EncryptedError, EvidenceError, MemoryRoomError
+from audit_pipeline.copies import Copies
+from audit_pipeline.durable import file_sha256, locked, make_folder, storing, sync, write_whole
+from audit_pipeline.errors import CiphertextError, EncryptedError, EvidenceError
 
 ENCRYPTED, WRAPPED = ".enc", ".key"
 FOLDERS = ("snapshots", "inputs")  # that hold rows
-UNITS = {"MB": 10**6, "GB": 10**9}
 
 
 class Vault:
@@ -46,8 +44,7 @@ class Vault:
             limits: how much may stand decrypted, and where.
         """
         self.root, self.reference = root, reference
-        self._project, self._limits = project or root.parent, limits or Limits()
-        self._copies: Path | None = None  # of the session that is open
+        self._project, self._limits = project or root.parent, limits
 
     @classmethod
     def of(cls, config: ProjectConfig | None, root: Path) -> Self:
@@ -65,10 +62,10 @@ class Vault:
         """
         return WrappingKey(read_key("encryption", self.reference, self._project)) if self.reference else None
 
-    @property
-    def limit(self) -> str:
-        """How much may stand decrypted at once, as DuckDB reads it."""
-        return self._limits.decrypted
+    @cached_property
+    def copies(self) -> Copies:
+        """What stands decrypted, while a session is open."""
+        return Copies(self._limits or Limits())
 
     def require(self) -> None:
         """See that key and tmpfs are there, before any work is done.
@@ -78,7 +75,7 @@ class Vault:
             MemoryRoomError: the tmpfs is none.
         """
         if self.key:
-            self._room()
+            _ = self.copies.room
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -88,26 +85,17 @@ class Vault:
             KeyMissingError: as `require`.
             MemoryRoomError: as `require`.
         """
-        if self.key is None or self._copies is not None:
+        with self.copies.session() if self.key else nullcontext():
             yield
-            return
-        with tmpfs.temporary_files(self._room()):
-            self._copies = Path(tempfile.mkdtemp(prefix="copies-", dir=self._room()))
-            try:
-                yield
-            finally:
-                shutil.rmtree(self._copies, ignore_errors=True)
-                self._copies = None
 
     def where(self, name: str) -> Path:
         """Return what stands in the store for the file `name`: itself, or its encrypted form."""
-        path = self.root / name
         sealed = self.root / f"{name}{ENCRYPTED}"
-        return sealed if not path.exists() and sealed.exists() else path
+        return sealed if sealed.exists() else self.root / name  # one in clear beside it was added by somebody
 
     def is_encrypted(self, name: str) -> bool:
         """Tell whether the file stands there encrypted."""
-        return self.where(name).name.endswith(ENCRYPTED)
+        return self.where(name) != self.root / name
 
     def plain(self, name: str) -> Path:
         """Return a file that can be read: itself, or a copy in memory that lasts as long as the session.
@@ -119,15 +107,11 @@ class Vault:
         """
         if not self.is_encrypted(name):
             return self.root / name
-        copy = self._copy(name)
+        self._require_key(name)
+        copy = self.copies.place(name)
         if not copy.exists():
-            self._require_fits(self.where(name))
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            part = copy.with_name(".part")  # what was changed is never taken for a file
-            with self._in_memory(), part.open("wb") as file:
-                for chunk in self.chunks(name):
-                    file.write(chunk)
-            part.replace(copy)
+            self.copies.require_fits(self.where(name))
+            self.copies.write(name, self.chunks(name))
         return copy
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -186,9 +170,8 @@ class Vault:
                 return
             with file.open("rb") as source:
                 self._seal(source, file.stat().st_size, name)
-        if self._copies:
-            self._copy(name).parent.mkdir(parents=True, exist_ok=True)
-            file.replace(self._copy(name))  # so that nobody has to decrypt it again
+        if self.copies.is_open:
+            file.replace(self.copies.place(name))  # so that nobody has to decrypt it again
 
     def replace(self, name: str, file: Path) -> None:
         """Let a file that stands there hold what `file` holds, in the form it has; readers see the old or the new one.
@@ -203,17 +186,16 @@ class Vault:
         with file.open("rb") as source, self._sealed(source, file.stat().st_size, name, self._data_key(name)) as made:
             made.replace(target)
             sync(target.parent)
-        if self._copies:
-            self._copy(name).unlink(missing_ok=True)
+        if self.copies.is_open:
+            self.copies.place(name).unlink(missing_ok=True)
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """Yield a folder for rows on their way into the store: on its own file system, or in memory."""
-        work = self.root / ".work"
-        if self.key is None:
-            work.mkdir(parents=True, exist_ok=True)
-        folder = self._room() if self.key else work
-        with tempfile.TemporaryDirectory(prefix="take-", dir=folder) as name, self._in_memory():
+        work = self.copies.room if self.key else self.root / ".work"
+        work.mkdir(parents=True, exist_ok=True)
+        words = self.copies.in_memory() if self.key else nullcontext()
+        with tempfile.TemporaryDirectory(prefix="take-", dir=work) as name, words:
             yield Path(name)
 
     def require_fits(self, *files: Path) -> None:
@@ -223,7 +205,7 @@ class Vault:
             MemoryRoomError: they do not.
         """
         if self.key:
-            self._require_fits(*files)
+            self.copies.require_fits(*files)
 
     def rewrap(self, old: WrappingKey, new: WrappingKey) -> int:
         """Let `new` wrap what `old` wrapped, and return how many files that are; those `new` wraps already count too.
@@ -278,9 +260,12 @@ class Vault:
 
     def _data_key(self, name: str) -> bytes:
         content = self._wrapped(name)
+        return self._require_key(name).unwrap(content, name)
+
+    def _require_key(self, name: str) -> WrappingKey:
         if self.key is None:
             raise EncryptedError(name, why="and project.yaml names no `keys.encryption`")
-        return self.key.unwrap(content, name)
+        return self.key
 
     def _wrapped(self, name: str) -> bytes:
         """Return the wrapped key beside a file."""
@@ -290,36 +275,3 @@ class Vault:
             raise CiphertextError(name, "its wrapped key (.key, beside it) is missing") from None
         wrapped_in(content, name)
         return content
-
-    def _copy(self, name: str) -> Path:
-        """Return where a file stands decrypted in this session."""
-        if self.key is None:
-            raise EncryptedError(name, why="and project.yaml names no `keys.encryption`")
-        if self._copies is None:
-            raise ValueError(f"{name} is asked for outside a session")
-        copy = self._copies / name
-        if not copy.resolve().is_relative_to(self._copies.resolve()):
-            raise EvidenceError(f"{name} leads out of the store.")
-        return copy
-
-    def _require_fits(self, *files: Path) -> None:
-        """Count what stands decrypted and what is to come against the limit."""
-        there = [f for f in self._copies.rglob("*") if f.is_file()] if self._copies else []
-        wanted = sum(f.stat().st_size for f in (*there, *files))
-        if wanted > int(self.limit[:-2]) * UNITS[self.limit[-2:]]:
-            raise MemoryRoomError(f"{wanted / 1e6:,.0f} MB would stand decrypted in memory, and {self.limit} may")
-
-    @contextmanager
-    def _in_memory(self) -> Iterator[None]:
-        """Say in our own words that there is no room left in the tmpfs."""
-        try:
-            yield
-        except AuditError:
-            raise
-        except Exception as error:
-            if self.key and is_full(error):
-                raise MemoryRoomError(f"The tmpfs '{self._limits.tmpfs}' is full") from error
-            raise
-
-    def _room(self) -> Path:
-        return tmpfs.room(Path(self._limits.tmpfs))

@@ -13,7 +13,7 @@ STAGES = ["sources", "snapshot", "checks", "metrics", "explain", "decision", "ev
 LAYERS = [  # a module imports from its own layer or one above; stages only from those above
     ["__init__", "cached", "cipher", "durable", "errors", "in_memory", "offline", "records", "revive", "tmpfs"],
     ["config"],
-    ["vault"],
+    ["copies", "vault"],
     STAGES,
     [
         "anchor",

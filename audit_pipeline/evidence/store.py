@@ -79,12 +79,11 @@ class Store:
             KeyMissingError: files are to be encrypted, and the key is not there.
             MemoryRoomError: there is no tmpfs to read them in.
         """
-        with locked(self._locks / "store", shared=True):
+        with locked(self._locks / "store", shared=True), self.vault.session():
             self.log.check()
             marker = self._work / f"{uuid.uuid4().hex}.session"
             write_whole(marker, b"")
-            with self.vault.session():
-                yield
+            yield
             marker.unlink()
 
     def sweep_if_alone(self) -> int:

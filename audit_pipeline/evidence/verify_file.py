@@ -47,7 +47,7 @@ class Files:
                 return Look(fault="leads out of the store: what stands there is not evidence")
             if not path.is_file():
                 return Look(fault="is missing: a record or the log names it")
-            if not self.vault.is_encrypted(name) and (path.with_name(path.name + ENCRYPTED)).exists():
+            if self.vault.is_encrypted(name) and (self.vault.root / name).exists():
                 return Look(fault=f"stands there twice, in clear and as {ENCRYPTED}: one of them was added")
             return self._encrypted(name) if self.vault.is_encrypted(name) else Look(self.vault.sha256(name))
         except (OSError, ValueError, RuntimeError) as error:  # the last two: no possible name, a ring of links
