@@ -62,8 +62,17 @@ from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, connect
-from audit_pipeline.metrics.report_text import concept_numbers, harmless, intro, plain, threshold, why_exact
-from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
+from audit_pipeline.metrics.report_text import (
+    concept_numbers,
+    domain_number,
+    group_numbers,
+    harmless,
+    intro,
+    plain,
+    threshold,
+    why_exact,
+)
+from audit_pipeline.records import Drift, DriftScore, Fairness, Performance, PerformanceMetric
 
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
 CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own
@@ -110,7 +119,9 @@ class SafeValueDriftCalculation(SingleValueCalculation[SafeValueDrift]):  # type
         test = get_stattest(before, now, kind, self.metric.method)
         score = test(before, now, kind, self.metric.threshold).drift_score
         result = self.result(score)
-        label = f"{name}, by Evidently's own bins; threshold {self.metric.threshold:g}"
+        exact = _of_column(context, "exact", name)
+        label = f"{name}, by Evidently's own bins; threshold {self.metric.threshold:g}. Exact, over all rows: "
+        label += ", ".join(f"{method} {value:.4f}" for method, value in zip(exact.method, exact.value, strict=True))
         result.widget = _column_widgets(f"psi {score:.4f}", label, _of_column(context, "distributions", name))
         return result
 
@@ -175,7 +186,7 @@ class ExactPerformanceCalculation(SingleValueCalculation[ExactPerformance]):  # 
         found = context.additional_data["performance"].as_dataframe()
         row = found[(found["name"] == self.metric.name) & (found["where"] == self.metric.where)].iloc[0]
         result = self.result(float(row.value))
-        label = f"{row.where}, 95 % interval {row.lo:.4f} to {row.hi:.4f}, {row.n:,} labelled rows"
+        label = f"{row.where}, 95 % interval {row.lo:.4f} to {row.hi:.4f}, {row.n:,} rows"
         if math.isfinite(row.difference):
             label += f"; {row.difference:+.4f} to the reference"
         result.widget = _column_widgets(f"{self.metric.name} {row.value:.4f}", label, None)
@@ -198,6 +209,7 @@ def evidently_report(
     folder: Path,
     rows: int,
     row_limit: int,
+    fairness: Fairness | None = None,
 ) -> EvidentlyResult:
     """Write evidently.html and evidently.json into `folder` and return what Evidently computed.
 
@@ -212,6 +224,7 @@ def evidently_report(
         folder: made when it is not there.
         rows: of the night.
         row_limit: above it, for night or reference, the report shows the exact numbers; also by `model.evidently`.
+        fairness: the exact numbers of the groups; those that compare groups are shown.
 
     Raises:
         MetricError: a file cannot be read.
@@ -219,8 +232,9 @@ def evidently_report(
     with connect(threads=READ_THREADS, memory=READ_MEMORY) as con:
         before = Table(con, reference)
         reason = why_exact(model, rows, before.rows, row_limit)
+        others = (*performance.metrics, *domain_number(drift), *concept_numbers(performance), *group_numbers(fairness))
         if reason:
-            runs = [_exact_run(drift, performance, night)]
+            runs = [_exact_run(drift, others, night)]
         else:
             now, kinds = Table(con, [current]), {n: model.columns[n].type for n in drift_columns(model)}
             data = frame(now, kinds)
@@ -228,7 +242,7 @@ def evidently_report(
             runs = [_drift_run(data, shared, frame(before, kinds), model, drift, night)]
             runs += [_summary_run(shared, list(data.columns), night)]
             runs += _quality_runs(labelled_rows(now, labels, model), model, performance, night)
-            runs += [_exact_run(Drift((), ()), performance, night)]
+            runs += [_exact_run(Drift((), ()), others, night)]
     scores = tuple(score for run in runs for score in run.scores)
     metrics = tuple(metric for run in runs for metric in run.metrics)
     missing = [f"{s.column} ({s.method}): {s.reason}" for s in (*drift.scores, *scores) if s.reason]
@@ -321,7 +335,8 @@ def _drift_run(
         if min(sizes[name])
     }
     reference = _dataset(before, {name: model.columns[name].type for name in before.columns})
-    found = _run(list(asked.values()), current, reference, night, {"distributions": _bars(drift)})
+    tables = {"distributions": _bars(drift), "exact": _scores(drift)}
+    found = _run(list(asked.values()), current, reference, night, tables)
     scores = []
     for score in exact:
         metric = asked.get(score.column)
@@ -418,23 +433,28 @@ def _quality_run(
     return _Run("Quality by Evidently, over the labelled rows", found.snapshots, metrics=tuple(measured))
 
 
-def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
+def _exact_run(drift: Drift, others: Sequence[PerformanceMetric], night: date) -> _Run:
     """The exact numbers, shown by Evidently."""
-    scores = [s for s in drift.scores if s.value is not None]
-    quality = [m for m in (*performance.metrics, *concept_numbers(performance)) if m.value is not None]
-    metrics = [ExactDrift(column=s.column, method=s.method) for s in scores]
+    scores = _scores(drift)
+    quality = [metric for metric in others if metric.value is not None]
+    metrics = [ExactDrift(column=s.column, method=s.method) for s in scores.itertuples()]
     metrics += [ExactPerformance(name=m.name, where=m.slice) for m in quality]
     stub = Dataset.from_pandas(
         pd.DataFrame({"rows": [0.0]}), data_definition=DataDefinition(numerical_columns=["rows"])
     )
     tables = {
-        "exact": pd.DataFrame([asdict(score) for score in scores]),
+        "exact": scores,
         "performance": _numbers(quality),
         "distributions": _bars(drift),
     }
     found = _run(metrics, stub, None, night, tables)
     title = "Exact numbers over all rows, computed outside Evidently"
     return _Run(title, found.snapshots, failed=found.failures(metrics))
+
+
+def _scores(drift: Drift) -> pd.DataFrame:
+    """The exact scores that there are."""
+    return pd.DataFrame([asdict(score) for score in drift.scores if score.value is not None])
 
 
 def _numbers(metrics: Sequence[PerformanceMetric]) -> pd.DataFrame:
