@@ -1,12 +1,16 @@
-"""One complete model-night by this product: `python -m benchmarks.night MADE WORK MODULES`."""
+"""A complete model-night by this product: `python -m benchmarks.night first|next MADE WORK MODULES`.
 
+The first night of a store also freezes the reference; `next` needs the store that `first` left in WORK.
+"""
+
+import gc
 import shutil
 import sys
 import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from audit_pipeline import lineage
+from audit_pipeline import COLLECTED, lineage
 from audit_pipeline.config import load_project
 from audit_pipeline.keys import make_keys
 from audit_pipeline.pipeline import audit_model_night
@@ -14,7 +18,7 @@ from audit_pipeline.records import Outcome, RunContext
 from benchmarks.imports import remember
 from benchmarks.process import say
 
-NIGHT = date(2026, 1, 5)
+NIGHTS = {"first": date(2026, 1, 5), "next": date(2026, 1, 6)}
 MODEL = "made"
 PROJECT = "schema_version: 1\nname: bench\nnights: {first: 2026-01-05}\nowners: {team: {name: Team}}\n"
 
@@ -29,11 +33,12 @@ def project_in(work: Path, made: Path) -> Path:
     return work
 
 
-def main(made: str, work: str, modules: str) -> None:
+def main(which: str, made: str, work: str, modules: str) -> None:
     """Audit the night; refuse to be measured when something was left out."""
-    project = load_project(project_in(Path(work), Path(made)))
+    gc.set_threshold(*COLLECTED)  # as the program does
+    project = load_project(project_in(Path(work), Path(made)) if which == "first" else Path(work))
     run = RunContext(run_id=str(uuid.uuid4()), created=datetime.now(UTC))
-    audited = audit_model_night(project, MODEL, NIGHT, run=run)
+    audited = audit_model_night(project, MODEL, NIGHTS[which], run=run)
     lineage.append(project.layout.outbox, lineage.events_of(audited.trace))
     result = audited.result
     skipped = [f.reason for f in result.decision.findings if f.outcome is Outcome.NOT_EVALUATED]
