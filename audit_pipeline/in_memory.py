@@ -30,6 +30,12 @@ def connect(*, threads: int, memory: str, spills: bool = True, keeps_order: bool
     return _instance(os.getpid(), threads, memory, folder, keeps_order).cursor()
 
 
+@atexit.register
+def _close() -> None:
+    """Let go of them: what is there at the end of the process is reported as leaked."""
+    _instance.cache_clear()
+
+
 @cache
 def _instance(
     process: int,  # a forked child must not use its parent's threads
@@ -46,6 +52,4 @@ def _instance(
         "enable_external_file_cache": False,  # a file that was changed in between is read as it is
     }
     settings["temp_directory"] = spill
-    instance = duckdb.connect(":memory:", config=settings)
-    atexit.register(instance.close)  # what is open at the end of the process is reported as leaked
-    return instance
+    return duckdb.connect(":memory:", config=settings)

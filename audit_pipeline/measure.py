@@ -60,7 +60,7 @@ def measure(
     drift = night_of.attempt(Stage.DRIFT, night_of.drift)
     performance = night_of.attempt(Stage.PERFORMANCE, night_of.performance)
     fairness = night_of.fairness() if model.fairness else None
-    drift, performance = night_of.report(drift, performance)
+    drift, performance = night_of.report(drift, performance, fairness)
     explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.artefact else None
     faults = (*gathered.faults, *night_of.faults)
     return Measured(snapshot, validation, drift, performance, explanation, faults, fairness)
@@ -251,7 +251,9 @@ class _Night:
             self.faults.append(_broken(Stage.PERFORMANCE, "fairness", error))
             return None
 
-    def report(self, drift: Drift | None, performance: Performance | None) -> tuple[Drift | None, Performance | None]:
+    def report(
+        self, drift: Drift | None, performance: Performance | None, fairness: Fairness | None
+    ) -> tuple[Drift | None, Performance | None]:
         """Let Evidently compute and draw its own; its numbers stand beside ours under its name."""
         if drift is None or performance is None:
             return drift, performance
@@ -269,6 +271,7 @@ class _Night:
                 folder=self._rendered,
                 rows=self._snapshot.rows,
                 row_limit=self._limits.evidently_rows,
+                fairness=fairness,
             )
         except Exception as error:  # noqa: BLE001 (the edge: the report never takes the numbers down)
             unless_full(error)

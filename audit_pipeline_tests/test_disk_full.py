@@ -155,4 +155,4 @@ def test_a_run_on_a_full_disk_says_so_and_the_same_command_completes_it(
         entry = Store(project.layout).head("churn", NIGHT)
         assert entry is not None
         assert entry.body["result_digest"] == small.digest
-        assert verify(Store(project.layout)).ok
+        assert verify(Store.of(project)).ok
