@@ -36,6 +36,7 @@ from audit_pipeline.records import (
 )
 from audit_pipeline.refrozen import frozen_before, origin_of
 from audit_pipeline.stages import Stopwatch
+from audit_pipeline.vault import Vault
 
 YAML, BINARY, PARQUET = "application/yaml", "application/octet-stream", "application/vnd.apache.parquet"
 COMPARED = (  # roles a reference may have
@@ -108,8 +109,10 @@ def require_keys(project: Project) -> None:
 
     Raises:
         KeyMissingError: it is not.
+        MemoryRoomError: files are to be encrypted, and there is no tmpfs to read them in.
     """
     signing_key(project.config, project.root)
+    Vault.of(project.config, project.root).require()
     for model in project.models.values():
         pseudonym_key(project, model.config)
 
@@ -133,7 +136,7 @@ class _Freezer:
         return snapshots.take(
             relation,
             columns,
-            store=self.store.root,
+            vault=self.store.vault,
             place=place,
             suffix=suffix,
             key=self.key,
@@ -194,16 +197,17 @@ def _with_log(gathered: Gathered, freezer: _Freezer, night: date) -> Gathered:
         relation, freezer.columns(), place=f"snapshots/{model.model_id}/{night.isoformat()}", suffix=".parquet"
     )
     gathered = replace(gathered, source=relation.name, snapshot=frozen)
-    return described(gathered, model, freezer.project.config.limits, root=freezer.store.root)
+    return described(gathered, model, freezer.project.config.limits, vault=freezer.store.vault)
 
 
-def described(gathered: Gathered, model: ModelConfig, limits: Limits, *, root: Path) -> Gathered:
-    """Add what the snapshot below `root` looks like, when there is one: profile and model versions."""
+def described(gathered: Gathered, model: ModelConfig, limits: Limits, *, vault: Vault) -> Gathered:
+    """Add what the snapshot in `vault` looks like, when there is one: profile and model versions."""
     frozen = gathered.snapshot
     if frozen is None:
         return gathered
-    profile = snapshots.profile(root / frozen.path, frozen.columns, threads=limits.threads, memory=limits.memory)
-    return replace(gathered, profile=profile, versions_seen=_versions(model, root / frozen.path, memory=limits.memory))
+    path = vault.plain(frozen.path)
+    profile = snapshots.profile(path, frozen.columns, threads=limits.threads, memory=limits.memory)
+    return replace(gathered, profile=profile, versions_seen=_versions(model, path, memory=limits.memory))
 
 
 def _versions(model: ModelConfig, path: Path, *, memory: str) -> tuple[tuple[str, int], ...]:

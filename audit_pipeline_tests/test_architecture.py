@@ -11,8 +11,9 @@ import audit_pipeline
 ROOT = Path(audit_pipeline.__file__).parent
 STAGES = ["sources", "snapshot", "checks", "metrics", "explain", "decision", "evidence", "lineage", "publish", "notify"]
 LAYERS = [  # a module imports from its own layer or one above; stages only from those above
-    ["__init__", "durable", "errors", "in_memory", "offline", "records", "revive"],
+    ["__init__", "cached", "cipher", "durable", "errors", "in_memory", "offline", "records", "revive", "tmpfs"],
     ["config"],
+    ["copies", "vault"],
     STAGES,
     [
         "anchor",
@@ -39,7 +40,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
 ]
 DOORS = {  # package -> where it may be imported
     "apprise": {"notify/send.py"},
-    "cryptography": {"evidence/sign.py"},
+    "cryptography": {"cipher.py", "evidence/sign.py"},  # files, signatures
     "dagster": {"orchestration", "definitions.py"},
     "evidently": {"metrics/engine_evidently.py", "metrics/evidently_metrics.py"},
     "great_expectations": {"checks/engine_gx.py"},

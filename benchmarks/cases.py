@@ -102,6 +102,20 @@ def night(sizes: Sizes, work: Path, say: Say) -> list[Row]:
     return rows
 
 
+def encryption(sizes: Sizes, work: Path, say: Say) -> list[Row]:
+    """The first night of a store whose files are encrypted against the same one in clear."""
+    made, (count, form) = work / "night", sizes.nights[-1]
+    run("benchmarks.made", "night", made, count, form)
+    costs = _repeat(
+        sizes.repeats,
+        ours=lambda folder: run("benchmarks.night", "encrypted", made, folder / "out", folder / "modules.json"),
+        other=lambda folder: run("benchmarks.night", "first", made, folder / "out", folder / "modules.json"),
+        work=work,
+        say=say,
+    )
+    return rows_of(f"encrypted night {count:,} x 30 / in clear", costs)
+
+
 def lineage(sizes: Sizes, work: Path, say: Say) -> list[Row]:
     """Loading the events of a fleet against inserting the same lines; then one more night, and the questions."""
     models, nights = sizes.lineage
@@ -135,7 +149,7 @@ def log(sizes: Sizes, work: Path, say: Say) -> list[Row]:
     return [figure(f"{name}, {what}, CPU ms", [one[what] for one in found]) for what in found[0]]
 
 
-CASES = {"drift": drift, "snapshot": snapshot, "night": night, "lineage": lineage, "log": log}
+CASES = {"drift": drift, "snapshot": snapshot, "night": night, "encryption": encryption, "lineage": lineage, "log": log}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from audit_pipeline.durable import file_sha256, storing, sync
+from audit_pipeline.durable import storing, sync
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import sha256
 from audit_pipeline.evidence.entry import ERASURE, KEY, PURGE, RECORD, REVIEW, LogEntry
@@ -54,20 +54,22 @@ def export(store: Store, target: Path, model_id: str, *, first: date, last: date
     Raises:
         EvidenceError: there is no such record under a root, a file of one is missing or was changed, or the disk is
             full or refuses.
+        EncryptedError: a file is encrypted, and the key at hand does not open it; packs are readable.
     """
     pack = _Pack(store, with_rows=with_rows)
     chosen = pack.choose(model_id, first.isoformat(), last.isoformat())
     if not any(entry.kind == RECORD for entry in chosen):
         raise EvidenceError(f"No record of '{model_id}' from {first} to {last} is under a root of the log yet.")
-    files = dict(pack.files(chosen))
     program = (resources.files("audit_pipeline.evidence") / "verifier.py").read_bytes()
-    texts = {
-        VERIFIER: program,
-        "pack.json": json.dumps(pack.proofs(chosen), indent=1, sort_keys=True).encode(),
-        "README.txt": pack.readme(model_id, len(files)).encode(),
-    }
-    with storing(target.name):
-        _write(target, texts, files)
+    with store.vault.session():
+        files = dict(pack.files(chosen))
+        texts = {
+            VERIFIER: program,
+            "pack.json": json.dumps(pack.proofs(chosen), indent=1, sort_keys=True).encode(),
+            "README.txt": pack.readme(model_id, len(files)).encode(),
+        }
+        with storing(target.name):
+            _write(target, texts, files)
     records = sum(entry.kind == RECORD for entry in chosen)
     return Exported(records, len(files), len(pack.left_out), pack.root, sha256(program))
 
@@ -113,11 +115,11 @@ class _Pack:
                     self.left_out[file["path"]] = {"sha256": file["sha256"], "role": file.get("role", "snapshot")}
 
     def _whole(self, file: dict[str, Any]) -> Path:
-        path: Path = self.store.root / file["path"]
+        vault, path = self.store.vault, self.store.vault.where(file["path"])
         inside = path.resolve().is_relative_to(self.store.root.resolve())
-        if not inside or not path.is_file() or file_sha256(path) != file["sha256"]:
+        if not inside or not path.is_file() or vault.sha256(file["path"]) != file["sha256"]:
             raise EvidenceError(f"{file['path']} is not the file of its record: it is missing or was changed.")
-        return path
+        return vault.plain(file["path"])
 
     def proofs(self, chosen: Sequence[LogEntry]) -> dict[str, Any]:
         """Return what proves the entries: their lines with inclusion proofs, and the roots they came under."""

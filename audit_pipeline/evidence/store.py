@@ -30,6 +30,7 @@ from audit_pipeline.evidence.entry import RECORD, LogEntry
 from audit_pipeline.evidence.log import Log
 from audit_pipeline.evidence.sign import SigningKey, signing_key
 from audit_pipeline.records import SCHEMA_VERSION, AuditResult, FileRef
+from audit_pipeline.vault import ENCRYPTED, WRAPPED, Vault
 
 EVIDENCE_FOLDERS = ("evidence", "snapshots", "inputs", "artifacts")
 REMEDY = "`audit-pipeline verify` says what else is not as the log says; restore it from a backup."
@@ -48,10 +49,14 @@ class Committed:
 class Store:
     """One project's evidence store, the folder `audit/`."""
 
-    def __init__(self, layout: Layout, key: SigningKey | None = None) -> None:
-        """Nothing is created until something is written; writing into a signed log needs its `key`."""
+    def __init__(self, layout: Layout, key: SigningKey | None = None, vault: Vault | None = None) -> None:
+        """Nothing is created until something is written; writing into a signed log needs its `key`.
+
+        Without the project's `vault`, files with rows are written in clear, and encrypted ones are not read.
+        """
         self.layout = layout
         self.root = layout.audit
+        self.vault = vault or Vault(self.root)
         self.log = Log(self.root / "log", layout.quarantine, key)
         self._locks = self.root / ".locks"
         self._work = self.root / ".work"  # unfinished files, and one marker per session
@@ -63,7 +68,7 @@ class Store:
         Raises:
             KeyMissingError: the project names a key, and it is not there.
         """
-        return cls(project.layout, signing_key(project.config, project.root))
+        return cls(project.layout, signing_key(project.config, project.root), Vault.of(project.config, project.root))
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -71,8 +76,10 @@ class Store:
 
         Raises:
             EvidenceError: the end of the log is not one to build upon.
+            KeyMissingError: files are to be encrypted, and the key is not there.
+            MemoryRoomError: there is no tmpfs to read them in.
         """
-        with locked(self._locks / "store", shared=True):
+        with locked(self._locks / "store", shared=True), self.vault.session():
             self.log.check()
             marker = self._work / f"{uuid.uuid4().hex}.session"
             write_whole(marker, b"")
@@ -140,11 +147,7 @@ class Store:
             EvidenceError: what stands under that digest is something else, or the disk is full.
         """
         digest = sha256(data)
-        target = self.root / "inputs" / digest
-        if not target.exists():
-            write_whole(target, data)
-        elif file_sha256(target) != digest:
-            raise EvidenceError(f"inputs/{digest} was changed: its sha256 is not its name. {REMEDY}")
+        self.vault.put(f"inputs/{digest}", data, digest)
         return FileRef(role, f"inputs/{digest}", digest, len(data), media_type)
 
     def put_input_file(self, role: str, path: Path, *, media_type: str) -> FileRef:
@@ -187,7 +190,8 @@ class Store:
         Args:
             result: the statement.
             rendered: folder with the files made from it, none in a folder of its own; moved into the store.
-            execution: who made it, when; the digests of `rendered` and the superseded record are added.
+            execution: who made it, when; the digests of `rendered` and of encrypted files, and the superseded
+                record are added.
 
         Raises:
             EvidenceError: the disk is full or refuses, and the log then does not name the record; or the newest
@@ -210,6 +214,7 @@ class Store:
                 **execution,
                 "artifacts": plain(files),
                 "supersedes": head.digest if head else None,
+                **self._encrypted(result),
             },
         }
         data = canonical(document)
@@ -224,6 +229,13 @@ class Store:
         run = str(execution["run_id"])
         self.log.append(RECORD, model_id=result.model_id, night=night, digest=record_digest, body=body, run=run)
         return Committed(record_digest, digest, True, files)
+
+    def _encrypted(self, result: AuditResult) -> dict[str, Any]:
+        """Name the sha256 of each file of the result as it stands encrypted; it is no part of what "the same" means."""
+        files = (*((result.snapshot,) if result.snapshot else ()), *result.inputs)
+        found = {file.path: self.vault.ciphertext(file.path) for file in files}
+        encrypted = {path: sha256 for path, sha256 in found.items() if sha256}
+        return {"encrypted": encrypted} if encrypted else {}
 
     def _move_rendered(self, rendered: Path, place: Path) -> tuple[FileRef, ...]:
         """Move the rendered files to `place` in one rename; what an unfinished run left there is set aside."""
@@ -269,7 +281,8 @@ class Store:
                 record = self.read_record(entry.model_id, entry.night, entry.digest)
                 path = self.record_path(entry.model_id, entry.night, entry.digest)
                 names.add(path.relative_to(self.root).as_posix())
-                names.update(ref["path"] for ref in files_of(record))
+                for ref in files_of(record):
+                    names.update(ref["path"] + suffix for suffix in ("", ENCRYPTED, WRAPPED))
         return names
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from audit_pipeline.durable import file_sha256
-from audit_pipeline.errors import EvidenceError, NotReplayableError
+from audit_pipeline.errors import CiphertextError, EvidenceError, NotReplayableError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import plain
 from audit_pipeline.evidence.erased import erased_rows
-from audit_pipeline.evidence.verify import file_problems
+from audit_pipeline.evidence.verify_file import Files, file_problems
 from audit_pipeline.records import FileRef, Snapshot
 from audit_pipeline.replay.differences import Difference
 from audit_pipeline.replay.recorded import Recorded, StoreThen
@@ -31,12 +30,21 @@ def damage(store: StoreThen, recorded: Recorded) -> Iterator[Difference]:
 
 def _of_file(store: Store, ref: FileRef | Snapshot) -> Iterator[Difference]:
     """Hold one file against its digests."""
-    path = store.root / ref.path
-    problems = file_problems(store, plain(ref))
-    if not path.exists():
+    files = Files(store.vault)
+    found = files.look(ref.path)
+    problems = [] if found.locked else list(file_problems(files, plain(ref), found.ciphertext))
+    if not store.vault.where(ref.path).exists():
         raise NotReplayableError(f"{ref.path} is missing. Restore it from a backup")
-    if problems and (rows := erased_rows(store, ref.path, sha256=file_sha256(path))) is not None:
+    if problems and (rows := erased_rows(store, ref.path, sha256=_sha256(store, ref.path))) is not None:
         raise NotReplayableError(f"{rows:,} row{'s' if rows != 1 else ''} of {ref.path} erased")
     if problems:
         kind, where = ("input", f"{ref.role} {ref.path}") if isinstance(ref, FileRef) else ("snapshot", ref.path)
         yield Difference(kind, where, ref.sha256, "; ".join(problem.message for problem in problems))
+
+
+def _sha256(store: Store, name: str) -> str:
+    """Return the sha256 of a file's plaintext, "" when it does not decrypt."""
+    try:
+        return store.vault.sha256(name)
+    except CiphertextError:
+        return ""
