@@ -11,7 +11,7 @@ import audit_pipeline
 ROOT = Path(audit_pipeline.__file__).parent
 STAGES = ["sources", "snapshot", "checks", "metrics", "explain", "decision", "evidence", "lineage", "publish", "notify"]
 LAYERS = [  # a module imports from its own layer or one above; stages only from those above
-    ["__init__", "durable", "errors", "in_memory", "offline", "records", "revive"],
+    ["__init__", "durable", "errors", "in_memory", "offline", "records", "revive", "small_cells"],
     ["config"],
     STAGES,
     [
@@ -31,6 +31,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "roles",
         "stages",
         "starter",
+        "tell",
         "trace",
     ],
     ["orchestration"],
