@@ -38,6 +38,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from audit_pipeline.small_cells import in_words
+
 
 class ExitCode(IntEnum):
     """What the command line returns; one meaning each."""
@@ -138,8 +140,8 @@ class ColumnTypeError(SourceError):
         self.others = tuple(others)
         also = f"The same goes for: {', '.join(self.others)}. " if self.others else ""
         super().__init__(
-            f"Column '{column}' of '{log}' is declared as {declared}, but {rows:,} "
-            f"value{'s' if rows != 1 else ''} cannot be read as one. {also}"
+            f"Column '{column}' of '{log}' is declared as {declared}, but {in_words(rows)} "
+            f"values cannot be read as one. {also}"
             "Correct the log, or the column's `type` in the model file."
         )
 

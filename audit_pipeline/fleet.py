@@ -12,17 +12,17 @@ import duckdb
 
 from audit_pipeline import __version__, lineage
 from audit_pipeline.config import Project
-from audit_pipeline.config.secrets import read_secret
+from audit_pipeline.config.secrets import read_key, read_secret
 from audit_pipeline.due import newest_night, remember, state_of
 from audit_pipeline.durable import locked
 from audit_pipeline.durations import chart_durations
-from audit_pipeline.errors import EvidenceError, KeyMissingError, NotifyError, PublishError
+from audit_pipeline.errors import ConfigError, EvidenceError, KeyMissingError, NotifyError, PublishError
 from audit_pipeline.evidence import LogEntry, Store, covered, seal
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import ALERT, RECORD
 from audit_pipeline.notify import Alarm, compose, send
 from audit_pipeline.pipeline import Audited, OnCrash, OnStage, audit_model_night
-from audit_pipeline.publish import publish
+from audit_pipeline.publish import publish, role_faults
 from audit_pipeline.records import Maturity, Outcome, RunContext
 
 ALARMING = (Outcome.FAIL.value, Outcome.NOT_EVALUATED.value)
@@ -62,9 +62,11 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
 
     Raises:
         PublishError: it could not be written, or there is nothing that a root may be signed over; the old file stays.
-        KeyMissingError: the signing key is not there.
+        KeyMissingError: the signing key is not there, or that of a role's masks.
+        ConfigError: a role hides what there is not.
     """
-    store = Store.of(project)
+    store, roles = Store.of(project), project.config.roles
+    key = require_roles(project)
 
     def beside(connection: duckdb.DuckDBPyConnection) -> None:
         chart_durations(connection)
@@ -72,7 +74,8 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
 
     with locked(project.layout.audit / ".locks" / "publish"):
         state, seen = canonical(_sources(project)), project.layout.audit / ".state" / "published"
-        if not anew and project.layout.database.exists() and seen.exists() and seen.read_bytes() == state:
+        there = all(project.layout.database_of(role).exists() for role in (None, *roles))
+        if not anew and there and seen.exists() and seen.read_bytes() == state:
             return project.layout.database
         seen.unlink(missing_ok=True)
         try:
@@ -80,18 +83,33 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
             entries = list(covered(store.log.entries(), store.log.roots.all()))
         except EvidenceError as error:
             raise PublishError(f"audit.duckdb was not published. {error}") from error
-        path = publish(project.layout, entries, store.read_record, also=beside, anew=anew)
+        path = publish(project.layout, entries, store.read_record, also=beside, anew=anew, roles=roles, key=key)
         with suppress(OSError):  # without the note, the next call publishes again
             seen.parent.mkdir(parents=True, exist_ok=True)
             seen.write_bytes(state)
         return path
 
 
+def require_roles(project: Project) -> bytes | None:
+    """See that every role can be given its database; return the key of the masks, when there are any.
+
+    Raises:
+        ConfigError: a role hides or masks what is not in the published database.
+        KeyMissingError: the key is not there.
+    """
+    roles = project.config.roles
+    if faults := list(role_faults(roles, also=lineage.create)) if roles else []:
+        raise ConfigError(faults)
+    masked = any(role.mask for role in roles.values())
+    return read_key("pseudonym", project.config.keys.pseudonym, project.root) if masked else None
+
+
 def _sources(project: Project) -> dict[str, Any]:
     """Return what the published database is made from: ours only grow, others' may be replaced."""
     files = [project.layout.audit / "log" / "entries.jsonl", *sorted(project.layout.outbox.glob("*.jsonl"))]
     sizes = {file.name: file.stat().st_size for file in files if file.exists()}
-    return {"version": __version__, **sizes, **lineage.inbox_marks(project.layout.inbox)}
+    roles = {name: role.model_dump(mode="json") for name, role in project.config.roles.items()}
+    return {"version": __version__, "roles": roles, **sizes, **lineage.inbox_marks(project.layout.inbox)}
 
 
 @dataclass(frozen=True, slots=True)

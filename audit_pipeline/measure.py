@@ -1,6 +1,6 @@
 """Check, measure and explain one frozen night; a stage that breaks leaves a finding and the others stand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from audit_pipeline.evidence.history import earlier_nights
 from audit_pipeline.evidence.past import Past
 from audit_pipeline.gather import Gathered
 from audit_pipeline.records import (
+    ColumnProfile,
     Concept,
     DomainScore,
     Drift,
@@ -30,6 +31,7 @@ from audit_pipeline.records import (
     Validation,
 )
 from audit_pipeline.stages import Stopwatch, sentence, unless_full
+from audit_pipeline.tell import told_measures
 from audit_pipeline.vault import Vault
 
 if TYPE_CHECKING:
@@ -67,9 +69,9 @@ def measure(
 
 
 def compare_with_earlier(
-    model: ModelConfig, night: date, gathered: Gathered, measured: Measured, past: Past
+    model: ModelConfig, night: date, profile: Sequence[ColumnProfile], measured: Measured, past: Past
 ) -> Measured:
-    """Look back: did a warning stay, and are tonight's numbers like those of the nights before?
+    """Look back: did a warning stay, and are tonight's numbers, as they are told, like those of the nights before?
 
     Raises:
         EvidenceError: a record that decides whether a warning stayed is missing or was changed.
@@ -79,8 +81,9 @@ def compare_with_earlier(
     earlier = earlier_nights(past, nights=nights_to_look_back(model, measured.drift))
     measured = replace(measured, earlier=earlier)
     stages = (Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE)
-    tonight = {stage.value: plain(getattr(measured, stage.value)) for stage in stages}
-    tonight |= {"profile": plain(gathered.profile), "fairness": plain(measured.fairness)}
+    told = told_measures(measured)
+    tonight = {stage.value: plain(getattr(told, stage.value)) for stage in stages}
+    tonight |= {"profile": plain(profile), "fairness": plain(measured.fairness)}
     try:
         charts = measure_charts(tonight, night, past.whole(), version=model.version, policy=model.policy.charts)
     except Exception as error:  # noqa: BLE001 (the edge: the charts never take the night's own numbers down)

@@ -2,12 +2,12 @@
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from audit_pipeline.config import Project
-from audit_pipeline.decision import Measured, decide
+from audit_pipeline.decision import Measured
 from audit_pipeline.durable import storing
 from audit_pipeline.engines import all_engines, code_digest, platform
 from audit_pipeline.evidence import Committed, Store
@@ -24,7 +24,9 @@ from audit_pipeline.records import (
     Stage,
     Trace,
 )
+from audit_pipeline.small_cells import few
 from audit_pipeline.stages import Stopwatch
+from audit_pipeline.tell import told_decision, told_measures, told_profile
 from audit_pipeline.trace import trace_of
 
 OnStage = Callable[[Stage], None]
@@ -126,8 +128,12 @@ def judge(
         EvidenceError: a record that is looked back at is missing or was changed.
     """
     config = project.model(model_id).config
-    measured = compare_with_earlier(config, night, gathered, measured, past)
-    return _result(project, model_id, night, gathered, measured, decide(config, measured)), measured
+    profile = told_profile(gathered.profile)
+    measured = compare_with_earlier(config, night, profile, measured, past)
+    shown = told_measures(measured)
+    versions = tuple((version, rows) for version, rows in gathered.versions_seen if not few(rows))
+    gathered = replace(gathered, snapshot=shown.snapshot, profile=profile, versions_seen=versions)
+    return _result(project, model_id, night, gathered, shown, told_decision(config, measured, shown)), shown
 
 
 def _result(

@@ -136,7 +136,7 @@ class CheckResult:
     expected: str  # the arguments as JSON, without row values
     observed: str | None  # an aggregate, never a row's value
     n: int | None  # rows looked at
-    unexpected: int | None
+    unexpected: int | None  # in a record 10 stands for 1 to 10, here and below: `small_cells`
     unexpected_share: float | None  # of the non-missing rows
     reason: str  # one sentence
 
@@ -148,7 +148,7 @@ class QualityScore:
     name: str
     value: float | None  # 0 to 1
     n: int  # values looked at
-    reason: str | None = None
+    reason: str | None = None  # why there is no value, or why it is a bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from audit_pipeline.records import (
     worst,
 )
 from audit_pipeline.stages import StageRun, Stopwatch
+from audit_pipeline.tell import told_profile
 
 FRAMEWORKS = {"skops": "scikit-learn"}  # what a model of each artefact format is made with
 
@@ -55,7 +56,7 @@ def trace_of(
         project=project.config.name,
         stages=tuple(_stage(ran.get(stage), stage, nodes, last, result) for stage in Stage),
         checks=result.validation.results if result and result.validation else (),
-        profile=gathered.profile,
+        profile=told_profile(gathered.profile),
         drift=tuple(s for s in result.drift.scores if s.engine == "exact") if result and result.drift else (),
         decision=result.decision if result else None,
         model_version=model.version,

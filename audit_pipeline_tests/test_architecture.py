@@ -11,7 +11,19 @@ import audit_pipeline
 ROOT = Path(audit_pipeline.__file__).parent
 STAGES = ["sources", "snapshot", "checks", "metrics", "explain", "decision", "evidence", "lineage", "publish", "notify"]
 LAYERS = [  # a module imports from its own layer or one above; stages only from those above
-    ["__init__", "cached", "cipher", "durable", "errors", "in_memory", "offline", "records", "revive", "tmpfs"],
+    [
+        "__init__",
+        "cached",
+        "cipher",
+        "durable",
+        "errors",
+        "in_memory",
+        "offline",
+        "records",
+        "revive",
+        "small_cells",
+        "tmpfs",
+    ],
     ["config"],
     ["copies", "vault"],
     STAGES,
@@ -32,6 +44,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "roles",
         "stages",
         "starter",
+        "tell",
         "trace",
     ],
     ["orchestration"],

@@ -4,6 +4,7 @@
 """
 
 from audit_pipeline.checks.propose import propose_yaml
+from audit_pipeline.checks.scores import quality_scores
 from audit_pipeline.checks.validation import validate
 
-__all__ = ["propose_yaml", "validate"]
+__all__ = ["propose_yaml", "quality_scores", "validate"]

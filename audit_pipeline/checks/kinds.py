@@ -10,7 +10,7 @@ from typing import Literal
 
 Reads = Literal["any", "ordered", "numeric", "text", "alike"]
 Score = Literal["completeness", "accuracy", "consistency"]
-Shows = Literal["nothing", "number", "quantiles", "declared", "distinct", "columns"]
+Shows = Literal["nothing", "number", "quantiles", "declared", "distinct", "columns", "rows"]
 
 ORDERED = ("number", "integer", "date", "timestamp")
 NUMERIC = ("number", "integer")
@@ -113,7 +113,7 @@ KINDS: dict[str, Kind] = {
     "expect_table_columns_to_match_set": _table("columns"),
     "expect_table_row_count_to_be_between": _table(),
     "expect_table_row_count_to_equal": _table(),
-    "unexpected_rows_expectation": Kind(counts="table", shows="number", only="duckdb"),
+    "unexpected_rows_expectation": Kind(counts="table", shows="rows", only="duckdb"),
     "expect_column_type_to_be": Kind(refused=_TYPES),
     "expect_column_values_to_be_of_type": Kind(refused=_TYPES),
     "expect_column_values_to_be_in_type_list": Kind(refused=_TYPES),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from audit_pipeline.checks.kinds import KINDS, Kind
 from audit_pipeline.config import ExpectationConfig
 from audit_pipeline.records import SMALL_CELL, CheckResult, Outcome
+from audit_pipeline.small_cells import few, in_words, of_in_words, told, told_share
 
 if TYPE_CHECKING:
     from audit_pipeline.checks.engine_gx import Answer
@@ -66,9 +67,12 @@ def read(entry: ExpectationConfig, name: str, answer: "Answer", *, n: int | None
     kind = KINDS.get(entry.type, Kind())
     unexpected: int | None = None
     observed: str | None = None
+    looked_at = n  # as the sentence says it
     if kind.counts == "values":
         counts = answer.result
-        n = int(counts.get("element_count") or 0) - int(counts.get("missing_count") or 0)
+        rows = int(counts.get("element_count") or 0)
+        n = rows - int(counts.get("missing_count") or 0)
+        looked_at = told(n, rows)
         unexpected = int(counts.get("unexpected_count") or 0)
     else:
         observed = _observed(kind, answer.result, entry.kwargs, n)
@@ -87,7 +91,7 @@ def read(entry: ExpectationConfig, name: str, answer: "Answer", *, n: int | None
         n=n,
         unexpected=unexpected,
         unexpected_share=None if unexpected is None or not n else unexpected / n,
-        reason=_reason(kind, answer.success, observed, n, unexpected, entry.kwargs),
+        reason=_reason(kind, answer.success, observed, looked_at, unexpected, entry.kwargs),
     )
 
 
@@ -143,6 +147,10 @@ def _observed(kind: Kind, result: Mapping[str, Any], kwargs: Mapping[str, Any], 
     if kind.shows == "quantiles":
         pairs = zip(value["quantiles"], value["values"], strict=True)
         return ", ".join(f"p{100 * q:g} {number(v)}" for q, v in pairs if 0.01 <= q <= 0.99 and v is not None) or None
+    if kind.base == "rows":
+        return number(told_share(float(value), n or 0))
+    if kind.shows == "rows":
+        return in_words(int(value))
     return number(value)
 
 
@@ -173,10 +181,12 @@ def _reason(
     if unexpected is not None and n:
         mostly = kwargs.get("mostly", 1.0)
         allowed = f"; at least {100 * float(mostly):g} % must be as expected" if mostly != 1.0 else ""
-        return f"{unexpected:,} of {n:,} values ({100 * unexpected / n:.2f} %) are not as expected{allowed}."
+        share = "" if few(n) or few(unexpected) or few(n - unexpected) else f" ({100 * unexpected / n:.2f} %)"
+        counted = of_in_words(unexpected, n)
+        return f"{counted[0].upper()}{counted[1:]} values{share} are not as expected{allowed}."
     head = "As expected" if success else "Not as expected"
     if observed is not None:
         return f"{head}: {observed}."
-    few = kind.counts == "aggregate" and kind.shows != "nothing" and (n or 0) < SMALL_CELL
-    hidden = f"; fewer than {SMALL_CELL} values stand behind the number, so it is not shown" if few else ""
+    small = kind.counts == "aggregate" and kind.shows != "nothing" and (n or 0) < SMALL_CELL
+    hidden = f"; fewer than {SMALL_CELL} values stand behind the number, so it is not shown" if small else ""
     return f"{head}{hidden}."

@@ -14,7 +14,7 @@ import typer
 
 from audit_pipeline.config import Layout, Project, load_project
 from audit_pipeline.config.load import require_project
-from audit_pipeline.errors import NothingAuditedError, PublishError, QueryError
+from audit_pipeline.errors import NothingAuditedError, PublishError, QueryError, did_you_mean
 from audit_pipeline.publish import Answer, published, query
 
 DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}  # how a night is given
@@ -69,30 +69,44 @@ class Context:
             require_project(self.root)
             raise NothingAuditedError(str(self.root))
 
-    def ask(self, sql: str, parameters: list[Any] | None = None) -> Answer:
-        """Return what the published database answers.
+    def ask(self, sql: str, parameters: list[Any] | None = None, *, role: str | None = None) -> Answer:
+        """Return what the published database answers, or that of a role.
 
         Raises:
             ConfigError: the folder is no project.
             NothingAuditedError: there is no evidence yet.
             PublishError: there is evidence and no readable database.
-            QueryError: the statement is not valid on it.
+            QueryError: the statement is not valid on it, or there is no such role.
         """
-        with self.database():  # whatever is wrong with the file is told by this; the rest is the statement's
+        with self.database(role):  # whatever is wrong with the file is told by this; the rest is the statement's
             try:
-                return query(self.layout, sql, parameters)
+                return query(self.layout, sql, parameters, role=role)
             except PublishError as error:
                 raise QueryError(str(error)) from error
 
     @contextmanager
-    def database(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the published database, for more than one question.
+    def database(self, role: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the published database, or that of a role, for more than one question.
 
         Raises:
             AuditError: as `ask`.
         """
-        if not self.layout.database.exists():
+        if role is not None:
+            self._require_role(role)
+        elif not self.layout.database.exists():
             self.require_evidence()
             raise PublishError(f"There is evidence and no '{self.layout.database}'. `audit-pipeline rebuild` makes it.")
-        with published(self.layout) as connection:
+        with published(self.layout, role) as connection:
             yield connection
+
+    def _require_role(self, role: str) -> None:
+        """Refuse a role that has no database; a reader need not see the whole one, nor the configuration.
+
+        Raises:
+            QueryError: it has none.
+        """
+        made = sorted(file.name.split(".")[1] for file in self.layout.audit.glob("audit.*.duckdb"))
+        if role not in made:
+            there = f" There are: {', '.join(made)}." if made else ""
+            text = f"There is no database for the role '{role}'.{did_you_mean(role, made)}{there} "
+            raise QueryError(text + "`roles` in project.yaml declares one, and the next publication writes it.")

@@ -26,11 +26,12 @@ def register(app: typer.Typer) -> None:
 def query(
     context: typer.Context,
     sql: Annotated[str | None, typer.Argument(help="A SELECT; `-` reads standard input.")] = None,
+    role: Annotated[str | None, typer.Option(help="Ask the database of this role of `roles`.")] = None,
     as_json: Json = False,
 ) -> None:
     """Ask the published database; without SQL, list its tables and views."""
     own: Context = context.obj
-    answer = own.ask(sys.stdin.read() if sql == "-" else sql or TABLES)
+    answer = own.ask(sys.stdin.read() if sql == "-" else sql or TABLES, role=role)
     if as_json:
         print_json(answer.records())
     elif answer.columns:

@@ -57,14 +57,16 @@ def run_project(
     Raises:
         ConfigError: the nights asked for are before the project's first.
         SourceError: no model has a log of any night.
-        KeyMissingError: a model has direct identifiers and the pseudonym key is not there.
+        KeyMissingError: a model has direct identifiers, or a role masks, and the pseudonym key is not there.
     """
     from audit_pipeline.due import due_nights
+    from audit_pipeline.fleet import require_roles
     from audit_pipeline.gather import require_keys
 
     project = own.project
     _require_nights(own, last)
     require_keys(project)
+    require_roles(project)
     Store(project.layout).sweep_if_alone()
     due = due_nights(project, models=models, first=first, last=last, force=force, now=datetime.now(UTC))
     outcome: dict[str, Any] = {"due": len(due), "audited": [], "crashed": [], "undelivered": []}

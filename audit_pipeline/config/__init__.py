@@ -5,6 +5,7 @@ from audit_pipeline.config.load import AuditedModel, Project, load_project, proj
 from audit_pipeline.config.model import ColumnConfig, Labels, ModelConfig
 from audit_pipeline.config.policy import Floor, Limit, Policy
 from audit_pipeline.config.project import Layout, Limits, ProjectConfig, Relay
+from audit_pipeline.config.role import DatabaseRole
 from audit_pipeline.config.source import NightlySource, Source
 from audit_pipeline.config.source import Reference as ReferenceConfig
 from audit_pipeline.config.suite import ExpectationConfig, SuiteConfig
@@ -12,6 +13,7 @@ from audit_pipeline.config.suite import ExpectationConfig, SuiteConfig
 __all__ = [
     "AuditedModel",
     "ColumnConfig",
+    "DatabaseRole",
     "ExpectationConfig",
     "Fairness",
     "Floor",

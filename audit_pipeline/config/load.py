@@ -74,6 +74,7 @@ def load_project(root: Path) -> Project:
         if audited and audited.config.model_id == file.stem:
             models[file.stem] = audited
     faults.extend(_lonely(root, files))
+    faults.extend(_role_faults(project.data, models))
     if faults or project.value is None:
         raise ConfigError(faults)
     return Project(root=root, config=project.value, models=models)
@@ -130,6 +131,18 @@ def _model_faults(model: dict[str, Any], file: Path, project: dict[str, Any]) ->
     if isinstance(owner, str) and owners and owner not in owners:
         text = f"'{owner}' is not in `owners` of project.yaml.{did_you_mean(owner, owners)} There are: "
         yield Fault(name, "owner", text + ", ".join(owners))
+
+
+def _role_faults(project: dict[str, Any], models: dict[str, AuditedModel]) -> Iterator[Fault]:
+    """Hold what a role may see against the models there are: a misspelt name would leave its database empty."""
+    domains = {model.config.domain for model in models.values()}
+    for role, what in mapping(project.get("roles")).items():
+        for key, known in (("models", set(models)), ("domains", domains)):
+            named = mapping(what).get(key)
+            for name in named if isinstance(named, list) else ():
+                if name not in known:
+                    text = f"'{name}' is none of a model here.{did_you_mean(str(name), known)} There are: "
+                    yield Fault("project.yaml", f"roles.{role}.{key}", text + ", ".join(sorted(known)))
 
 
 def _lonely(root: Path, models: list[Path]) -> Iterator[Fault]:

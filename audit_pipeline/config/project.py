@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.model import Name
+from audit_pipeline.config.role import DatabaseRole
 from audit_pipeline.errors import did_you_mean
 
 Reference = Annotated[
@@ -185,6 +186,10 @@ class ProjectConfig(Ruled):
     limits: Limits = Field(default_factory=Limits)
     lineage: Lineage = Field(default_factory=Lineage)
     anchor: Anchor | None = Field(default=None, description="without it, nothing protects against a rollback")
+    roles: dict[Name, DatabaseRole] = Field(
+        default_factory=dict,
+        description="with roles, `audit.duckdb` itself is readable by its owner and its group only",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -229,7 +234,11 @@ class Layout:
     @property
     def database(self) -> Path:
         """The published database."""
-        return self.audit / "audit.duckdb"
+        return self.database_of(None)
+
+    def database_of(self, role: str | None) -> Path:
+        """The published database of a role of `roles`; of none the whole one."""
+        return self.audit / (f"audit.{role}.duckdb" if role else "audit.duckdb")
 
     @property
     def outbox(self) -> Path:

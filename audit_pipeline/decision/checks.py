@@ -6,6 +6,7 @@ from audit_pipeline.config import Floor, ModelConfig
 from audit_pipeline.decision.findings import by_floor, number, passed
 from audit_pipeline.decision.judge import is_set
 from audit_pipeline.records import CheckResult, Finding, Outcome, Severity, Snapshot, Stage, Validation
+from audit_pipeline.small_cells import of_in_words
 
 
 def row_ids(model: ModelConfig, snapshot: Snapshot | None) -> Iterator[Finding]:
@@ -23,11 +24,16 @@ def row_ids(model: ModelConfig, snapshot: Snapshot | None) -> Iterator[Finding]:
         value=float(beyond),
         limit=0.0,
         n=snapshot.rows,
-        reason=f"{beyond:,} of {snapshot.rows:,} rows repeat the {model.row_id} of another row."
+        reason=_repeats(model, beyond, snapshot.rows)
         if beyond
         else f"All {snapshot.rows:,} rows have a {model.row_id} of their own.",
         conclusion="stopped" if beyond else None,
     )
+
+
+def _repeats(model: ModelConfig, beyond: int, rows: int) -> str:
+    said = of_in_words(beyond, rows)
+    return f"{said[0].upper()}{said[1:]} rows repeat the {model.row_id} of another row."
 
 
 def expectations(model: ModelConfig, validation: Validation | None) -> Iterator[Finding]:

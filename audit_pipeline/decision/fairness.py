@@ -25,6 +25,7 @@ from audit_pipeline.records import (
     Severity,
     Stage,
 )
+from audit_pipeline.small_cells import in_words
 
 EQUAL = {"impact_ratio": 1.0, "proxy_auc": 0.5}  # what the number is when groups do not differ; others 0
 NEEDS_LABELS = ("equalised_odds_difference", "bias_difference", "mae_difference")
@@ -90,7 +91,7 @@ def _without(name: str, grouping: Grouping, metric: GroupMetric | None, found: F
     """Say why there is no number; labels that are not due are pending, and the labels' own finding says the rest."""
     what = f"{_readable(name)} of {grouping.attribute}"
     if name in NEEDS_LABELS and not grouping.reason and (word := _waiting(found, measured.performance)):
-        text = f"{what} needs labels: {found.labelled:,} rows have one."
+        text = f"{what} needs labels: {in_words(found.labelled)} rows have one."
         return _finding(name, grouping, text, n=found.labelled, counts=False, conclusion=word)
     why = grouping.reason or (metric.reason if metric else None) or "it was not measured"
     text = f"{what} was not evaluated: {why}."

@@ -7,6 +7,7 @@ from audit_pipeline.decision.findings import by_floor, not_evaluated, number, pa
 from audit_pipeline.decision.maturity import estimate, labelled_part
 from audit_pipeline.decision.worse import CONCLUSIVE, worse_limits, worse_than_reference
 from audit_pipeline.records import AppliedLimit, Finding, Maturity, Outcome, Performance, PerformanceMetric, Stage
+from audit_pipeline.small_cells import of_in_words
 
 
 def performance(model: ModelConfig, measured: Performance | None) -> Iterator[Finding]:
@@ -64,7 +65,7 @@ def _reason(name: str, metric: PerformanceMetric | None) -> str:
 
 def _too_few_yet(name: str, measured: Performance, n: int) -> Finding:
     """Labels trickle in before they are due: too few for this number, which stays pending."""
-    reason = f"{name} is pending: {measured.labelled:,} of {measured.rows:,} labels came before {measured.due}."
+    reason = f"{name} is pending: {of_in_words(measured.labelled, measured.rows)} labels came before {measured.due}."
     return not_evaluated(Stage.PERFORMANCE, name, reason, n=n, counts=False, conclusion="pending")
 
 

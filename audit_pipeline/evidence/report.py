@@ -42,6 +42,7 @@ from audit_pipeline.evidence.report_numbers import (
     tonight,
 )
 from audit_pipeline.records import AuditResult, FileRef, HistoryPoint, Outcome, Performance, Stage
+from audit_pipeline.small_cells import in_words, of_in_words
 
 NIGHTS = 30  # shown in the trend, newest last
 PLOTTED = 20  # columns in the drift plot
@@ -114,7 +115,7 @@ def labels_line(performance: Performance | None) -> str:
     """Say in a few words how final the performance is."""
     if performance is None:
         return "performance not evaluated"
-    have = f"{performance.labelled:,} of {performance.rows:,} rows labelled"
+    have = f"{of_in_words(performance.labelled, performance.rows)} rows labelled"
     if performance.due is None:
         return "no labels for this model"
     if performance.overdue:
@@ -185,6 +186,8 @@ def _template() -> jinja2.Template:
     env.filters |= {
         "number": report_text.number,
         "share": report_text.share,
+        "told": in_words,
+        "told_of": of_in_words,
         "word": report_text.word,
         "metric": report_text.name_of,
         "size": report_text.size,

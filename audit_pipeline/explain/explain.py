@@ -13,6 +13,7 @@ from audit_pipeline.explain.inputs import Predictor, as_trained, predictor
 from audit_pipeline.explain.model_file import load, one_thread
 from audit_pipeline.explain.sample import draw
 from audit_pipeline.records import Explanation
+from audit_pipeline.small_cells import of_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,13 +99,13 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     usable = np.isfinite(logged) & ~_infinite(frame)
     if int(usable.sum()) < MINIMUM_ROWS:
         raise ExplainError(
-            f"{int(usable.sum())} of {len(sample)} sampled rows have a logged {model.output} and no infinite "
+            f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
             f"feature; an explanation needs {MINIMUM_ROWS}."
         )
     frame = frame[usable].reset_index(drop=True)
     own = wanted.score(frame)
     if not np.isfinite(own).all():
-        raise ExplainError(f"The model gives {int((~np.isfinite(own)).sum())} of {len(own)} rows no number.")
+        raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
     agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
     return _Scored(model=wanted, frame=frame, agreement=agreement)
 

@@ -14,6 +14,7 @@ from openlineage.client import facet_v2 as of
 from audit_pipeline.errors import LineageError
 from audit_pipeline.lineage.own_facets import PRODUCER, dataset_facets
 from audit_pipeline.records import CheckResult, ColumnProfile, ColumnSource, Dataset, Outcome, Stage, StageTrace, Trace
+from audit_pipeline.small_cells import few
 
 SOURCE = "audit-pipeline"  # of tags
 T = TypeVar("T")
@@ -55,9 +56,9 @@ def _quality(trace: Trace, dataset: Dataset) -> dict[str, Any]:
 def _metrics(profile: ColumnProfile) -> Any:
     """Return the aggregates of one column."""
     return of.data_quality_metrics_input_dataset.ColumnMetrics(
-        nullCount=profile.missing,
+        nullCount=None if few(profile.missing) else profile.missing,
         distinctCount=profile.distinct,
-        count=profile.n - profile.missing,
+        count=None if few(profile.missing) else profile.n - profile.missing,
         quantiles={f"{probability:g}": value for probability, value in profile.quantiles} or None,
     )
 

@@ -11,6 +11,7 @@ from audit_pipeline.metrics.interval import around, of_mean, wilson
 from audit_pipeline.metrics.quality import Estimate, Metric, Rows, refuse
 from audit_pipeline.metrics.read import Floats
 from audit_pipeline.records import SMALL_CELL
+from audit_pipeline.small_cells import in_words
 
 EPS = float(np.finfo(np.float64).eps)  # scores are kept so far from 0 and 1 in the log-loss, like scikit-learn
 
@@ -154,7 +155,7 @@ def _mean(values: Floats) -> Estimate:
 def _share(hits: np.ndarray, what: str) -> Estimate:
     """Share of True with Wilson's interval; never over fewer than 11 rows."""
     if hits.size < SMALL_CELL:
-        raise MetricError(f"only {hits.size} {what}: a share needs at least {SMALL_CELL}")
+        raise MetricError(f"{in_words(hits.size)} {what}: a share needs at least {SMALL_CELL}")
     share = int(hits.sum()) / hits.size
     return Estimate(share, *wilson(share, hits.size))
 
@@ -164,7 +165,8 @@ def need_both_classes(rows: Rows) -> None:
     positives = int(rows.label.sum())
     if min(positives, rows.n - positives) < 2:
         raise MetricError(
-            f"{positives:,} positive and {rows.n - positives:,} negative labels: at least two of each are needed"
+            f"{in_words(positives)} positive and {in_words(rows.n - positives)} negative labels: "
+            "at least two of each are needed"
         )
 
 

@@ -21,6 +21,7 @@ from audit_pipeline.metrics.pair import Pair, TableSide
 from audit_pipeline.metrics.read import Table, connect
 from audit_pipeline.metrics.reference_profile import Kept, KeptSide
 from audit_pipeline.records import Distribution, Drift, DriftScore
+from audit_pipeline.small_cells import in_words, told
 
 ROLES = ("feature", "segment", "score", "prediction", "probability")  # roles whose columns are measured
 
@@ -146,7 +147,8 @@ def _refusal(method: Method, pair: Pair) -> str | None:
         if method.over == "values" and side.rows and not size:
             return f"all {side.rows:,} values of {name} are missing"
         if size < pair.min_rows:
-            return f"{name} has {size:,} {method.over}, fewer than the {pair.min_rows:,} the policy asks for"
+            has = f"{name} has {in_words(told(size, side.rows))} {method.over}"
+            return f"{has}, fewer than the {pair.min_rows:,} the policy asks for"
     return None
 
 

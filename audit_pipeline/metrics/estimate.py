@@ -22,6 +22,7 @@ from audit_pipeline.metrics.interval import around
 from audit_pipeline.metrics.quality import SEED, Estimate, Rows, refuse
 from audit_pipeline.metrics.read import Floats
 from audit_pipeline.records import SMALL_CELL, PerformanceMetric
+from audit_pipeline.small_cells import in_words
 
 CAVEAT = "estimate, valid under covariate shift only"
 GRID = 1000  # quantile bins that stand for the scores when an interval is simulated
@@ -54,10 +55,12 @@ def estimates(rows: Rows, reference: Rows, model: ModelConfig) -> tuple[Performa
 def _enough(side: Rows, name: str, *, least: int, binary: bool) -> None:
     """Refuse a side that is too small, or has rows without an output."""
     if side.n < least:
-        raise MetricError(f"{name} has {side.n:,} rows to estimate from, fewer than the {least:,} the policy asks for")
+        raise MetricError(
+            f"{name} has {in_words(side.n)} rows to estimate from, fewer than the {least:,} the policy asks for"
+        )
     output = side.score if binary else side.prediction
     if missing := int((~np.isfinite(output)).sum()):
-        raise MetricError(f"{missing:,} rows of {name} have no finite {'score' if binary else 'prediction'}")
+        raise MetricError(f"{in_words(missing)} rows of {name} have no finite {'score' if binary else 'prediction'}")
 
 
 def _metric(name: str, found: Estimate, n: int, n_reference: int) -> PerformanceMetric:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.cells import Cell
 from audit_pipeline.metrics.pairs import Sample
+from audit_pipeline.small_cells import in_words
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _mean(total: float, cell: Cell) -> Sample | None:
 
 def _refuse(rows: int, what: str) -> None:
     if rows:
-        raise MetricError(f"{rows:,} row{'s' if rows != 1 else ''} {what}")
+        raise MetricError(f"{in_words(rows)} rows {what}")
 
 
 def _decided(cell: Cell) -> None:

@@ -20,6 +20,7 @@ from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.read import as_double, quoted
 from audit_pipeline.metrics.steps import Steps
 from audit_pipeline.records import SMALL_CELL, LabelledPart
+from audit_pipeline.small_cells import in_words
 
 EFFECT = 0.1  # KS distance or Cramér's V from which a difference is more than a curiosity
 ALPHA = 0.01  # of the adjusted p
@@ -41,8 +42,8 @@ def labelled_part(found: Labelled, *, labelled: int) -> LabelledPart | None:
         return None
     least = found.model.policy.performance.min_labels
     if min(labelled, rest) < least:
-        side = f"{labelled:,} rows have a label" if labelled < rest else f"{rest:,} rows have none"
-        reason = f"only {side}, fewer than the {least:,} the policy asks for"
+        side = f"{in_words(labelled)} rows have a label" if labelled < rest else f"{in_words(rest)} rows have none"
+        reason = f"{side}, fewer than the {least:,} the policy asks for"
         return LabelledPart(0, None, None, None, False, labelled, rest, reason)
     compared = [one for column in drift_columns(found.model) if (one := _column(found, column))]
     if not compared:

@@ -16,6 +16,7 @@ from audit_pipeline.metrics.interval import around, of_mean, wilson
 from audit_pipeline.metrics.quality import SEED, Estimate, Metric, Rows, refuse
 from audit_pipeline.metrics.read import Floats
 from audit_pipeline.records import SMALL_CELL, ConfusionCell
+from audit_pipeline.small_cells import in_words
 
 Codes = npt.NDArray[np.int64]
 DRAWS = 1000  # resampled tables behind an interval
@@ -118,7 +119,9 @@ def _auc(rows: ClassRows) -> Estimate:
     for i in range(rows.declared):
         label = rows.label == i
         if min(int(label.sum()), rows.n - int(label.sum())) < 2:
-            raise MetricError(f"a declared class has {int(label.sum()):,} of {rows.n:,} labels: ranking needs two")
+            raise MetricError(
+                f"a declared class has {in_words(int(label.sum()))} of {rows.n:,} labels: ranking needs two"
+            )
         above, below = components(probability[label, i], probability[~label, i])
         values.append(float(above.mean()))
         influence[label] += (above - above.mean()) / above.size

@@ -25,6 +25,7 @@ from audit_pipeline.metrics.quality import SEED, Estimate, Metric, Rows
 from audit_pipeline.metrics.read import Table, connect
 from audit_pipeline.metrics.regression import REGRESSION
 from audit_pipeline.records import SMALL_CELL, Maturity, Performance, PerformanceMetric, ReliabilityBin
+from audit_pipeline.small_cells import few, in_words, of_in_words
 
 ALL = "all"  # the slice of every row
 TABLES = {"binary": BINARY, "regression": REGRESSION, "multiclass": MULTICLASS}
@@ -98,7 +99,8 @@ def _maturity(labelled: int, rows: int, *, due: date | None, overdue: bool) -> t
         return Maturity.PENDING, f"no row has a label: {when}"
     if labelled == rows:
         return Maturity.FINAL, None
-    share = f"{labelled:,} of {rows:,} rows ({labelled / rows:.1%}) have a label"
+    percent = "" if few(labelled) or few(rows - labelled) else f" ({labelled / rows:.1%})"
+    share = f"{of_in_words(labelled, rows)} rows{percent} have a label"
     return Maturity.PROVISIONAL, f"{share}: {when}" if due else share
 
 
@@ -203,7 +205,7 @@ def _reliability(rows: Rows, model: ModelConfig) -> tuple[ReliabilityBin, ...]:
 def _measure(metric: Metric, rows: AnyRows, least: int) -> tuple[Estimate | None, str | None]:
     """Return (estimate, None), or (None, reason)."""
     if rows.n < least:
-        return None, f"{rows.n:,} labelled rows, fewer than the {least:,} the policy asks for"
+        return None, f"{in_words(rows.n)} labelled rows, fewer than the {least:,} the policy asks for"
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             found = metric.measure(rows)

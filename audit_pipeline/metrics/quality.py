@@ -9,6 +9,7 @@ import numpy as np
 from audit_pipeline.config.model import Costs, ModelConfig
 from audit_pipeline.errors import MetricError
 from audit_pipeline.metrics.read import Floats
+from audit_pipeline.small_cells import in_words
 
 SEED = 20260101  # of every simulated interval: part of the method, recorded in `Performance.seed`
 
@@ -58,4 +59,4 @@ class Metric:
 def refuse(rows: int, what: str) -> None:
     """Raise MetricError("<rows> of the labelled rows <what>") unless `rows` is 0."""
     if rows:
-        raise MetricError(f"{rows:,} labelled row{'s' if rows != 1 else ''} {what}")
+        raise MetricError(f"{in_words(rows)} labelled rows {what}")

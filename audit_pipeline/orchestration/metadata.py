@@ -21,6 +21,7 @@ from audit_pipeline.records import (
     Stage,
     Trace,
 )
+from audit_pipeline.small_cells import few, in_words
 from audit_pipeline.vault import Vault
 
 TRACE = "audit/trace"  # metadata that holds a trace
@@ -114,7 +115,7 @@ def _validation(result: AuditResult) -> Metadata:
         "not_passed": len(failed),
         **scores,
         "results": _table(
-            [(r.name, r.severity.value, r.outcome.value, r.unexpected, r.reason) for r in validation.results],
+            [(r.name, r.severity.value, r.outcome.value, _told(r.unexpected), r.reason) for r in validation.results],
             ("expectation", "severity", "outcome", "unexpected", "reason"),
         ),
     }
@@ -163,7 +164,7 @@ def _performance(result: AuditResult) -> Metadata:
     rows = [(m.slice, m.name, m.value, m.lo, m.hi, m.n, m.difference, m.reason or "") for m in performance.metrics]
     return {
         "maturity": performance.maturity.value,
-        "labelled_rows": performance.labelled,
+        "labelled_rows": in_words(performance.labelled) if few(performance.labelled) else performance.labelled,
         **({"labels_due": performance.due.isoformat()} if performance.due else {}),
         **numbers,
         **({"metrics": _table(rows, names)} if rows else {}),
@@ -270,7 +271,7 @@ def _tier(
         text = "The suite has no expectation of this severity."
     else:
         text = f"{len(checks) - len(bad)} of {len(checks)} expectations hold."
-    rows = [(c.name, c.outcome.value, c.unexpected, c.reason) for c in bad]
+    rows = [(c.name, c.outcome.value, _told(c.unexpected), c.reason) for c in bad]
     return dg.AssetCheckResult(
         asset_key=[result.model_id, Stage.VALIDATION.value],
         check_name=name,
@@ -290,6 +291,10 @@ def _table(rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> dg.TableMet
     """A table; numbers as text of four digits, since a column of the UI has one type."""
     records = [dg.TableRecord({c: _cell(v) for c, v in zip(columns, row, strict=True)}) for row in rows]
     return dg.TableMetadataValue(records=records, schema=dg.TableSchema([dg.TableColumn(c) for c in columns]))
+
+
+def _told(count: int | None) -> str | None:
+    return None if count is None else in_words(count)
 
 
 def _cell(value: Any) -> str:

@@ -19,7 +19,7 @@ CREATE TABLE record (
     rows BIGINT,  -- rows of the frozen snapshot; NULL when there is none
     maturity VARCHAR,  -- how final performance is: pending, estimated, provisional, final; NULL when not measured
     labels_due DATE,  -- night on which all labels should be there
-    labelled BIGINT,  -- rows with a label
+    labelled BIGINT,  -- rows with a label; NULL: fewer than 11, or not measured
     run_id VARCHAR,  -- Dagster run that made the record
     attempt INTEGER,  -- try of that run, from 1
     started TIMESTAMP,  -- UTC
@@ -74,7 +74,7 @@ CREATE TABLE snapshot (
     bytes BIGINT,  -- size of the file
     rows BIGINT,  -- rows
     row_groups INTEGER,  -- row groups, each with a digest of its own in the record
-    duplicate_row_ids BIGINT,  -- rows beyond the first of their row id
+    duplicate_row_ids BIGINT,  -- rows beyond the first of their row id; NULL: fewer than 11
     source VARCHAR,  -- log it was frozen from
     source_sha256 VARCHAR  -- sha256 of that log as it was read
 );
@@ -89,7 +89,7 @@ CREATE TABLE column_profile (
     role VARCHAR,  -- row_id, subject_id, feature, score, prediction, ...
     privacy VARCHAR,  -- direct_identifier, quasi_identifier, sensitive, none
     n BIGINT,  -- rows
-    missing BIGINT,  -- rows without a value
+    missing BIGINT,  -- rows without a value; NULL: fewer than 11
     distinct_values BIGINT,  -- distinct values; NULL for identifiers
     mean DOUBLE,  -- arithmetic mean of finite values
     sd DOUBLE,  -- sample standard deviation of finite values
@@ -113,8 +113,8 @@ CREATE TABLE check_result (
     expected VARCHAR,  -- arguments as JSON
     observed VARCHAR,  -- observed aggregate; never a row's value
     n BIGINT,  -- rows looked at
-    unexpected BIGINT,  -- rows that broke it
-    unexpected_share DOUBLE,  -- share of the non-missing rows
+    unexpected BIGINT,  -- rows that broke it; NULL: fewer than 11, or it counts no rows
+    unexpected_share DOUBLE,  -- share of the non-missing rows; of fewer than 11 rows the share of 10
     engine VARCHAR,  -- pandas or duckdb
     reason VARCHAR  -- one sentence
 );
@@ -144,7 +144,7 @@ CREATE TABLE drift (
     adjusted_p DOUBLE,  -- Benjamini-Hochberg over the columns of the model-night, of the test named in `test`; above the policy's alpha there is no alarm
     n BIGINT,  -- current values behind the number
     n_reference BIGINT,  -- reference values behind the number
-    missing_share DOUBLE,  -- missing share of the night
+    missing_share DOUBLE,  -- missing share of the night; of fewer than 11 rows the share of 10
     missing_share_reference DOUBLE,  -- missing share of the reference
     drifted BOOLEAN,  -- whether the score reached `threshold` beyond chance; NULL when not judged
     engine VARCHAR,  -- exact (score of record) or evidently

@@ -4,18 +4,19 @@ A private build file is carried on from night to night; the published file is a 
 Both are disposable: without a build file everything is projected anew.
 """
 
-import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 
-from audit_pipeline.config import Layout
+from audit_pipeline.config import DatabaseRole, Layout
 from audit_pipeline.durable import is_full
 from audit_pipeline.errors import EvidenceError, PublishError
 from audit_pipeline.publish.build import Also, Build
 from audit_pipeline.publish.project import Entry, ReadRecord
+from audit_pipeline.publish.roles import publish_roles, withdraw
+from audit_pipeline.publish.swap import swap
 
 
 def publish(
@@ -25,8 +26,10 @@ def publish(
     *,
     also: Also | None = None,
     anew: bool = False,
+    roles: Mapping[str, DatabaseRole] | None = None,
+    key: bytes | None = None,
 ) -> Path:
-    """Bring `audit.duckdb` up to the log and swap it in; the caller is the only publisher.
+    """Bring `audit.duckdb` up to the log and swap it in, then what each role may see; the caller is the only publisher.
 
     Args:
         layout: where the project keeps its things.
@@ -34,6 +37,8 @@ def publish(
         read_record: reads one record.
         also: fills further schemas of the same database (lineage).
         anew: project everything again, from an empty file.
+        roles: who gets a database of their own; with any, the whole one is readable by owner and group only.
+        key: of the masks in them.
 
     Raises:
         PublishError: the file could not be written, or a record is damaged; the old one stays as it was.
@@ -41,6 +46,7 @@ def publish(
     log = list(entries)  # read once: a second try must not find an iterator that the first one emptied
     build = Build(layout.audit / ".build")
     try:
+        withdraw(layout, roles or {})
         if anew:
             build.discard()
         try:
@@ -50,7 +56,8 @@ def publish(
                 raise
             build.discard()
             build.bring_up_to(log, read_record, also)
-        _swap(build, layout.database)
+        _swap(build, layout.database, mode=0o440 if roles else 0o444)
+        publish_roles(layout, build.file, roles or {}, key)
     except EvidenceError as error:
         raise PublishError(f"audit.duckdb was not published. {error}") from error
     except (duckdb.Error, OSError) as error:
@@ -62,23 +69,12 @@ def publish(
     return layout.database
 
 
-def _swap(build: Build, target: Path) -> None:
-    """Replace `target` by a copy of the build: a reader sees the old file or the new one."""
+def _swap(build: Build, target: Path, *, mode: int) -> None:
+    """Replace `target` by a copy of the build."""
     copy = build.folder / "copy.duckdb"  # what a dead publisher left of it is written over
     copy.unlink(missing_ok=True)
     try:
         shutil.copyfile(build.file, copy)
-        with copy.open("rb+") as file:
-            os.fsync(file.fileno())
-        copy.chmod(0o444)
-        # Somebody with rights to everything may have opened the old file for writing; DuckDB would look for the
-        # changes it left here in the new file, and refuse to open it.
-        target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
-        copy.replace(target)
+        swap(copy, target, mode=mode)
     finally:
         copy.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -26,32 +26,33 @@ class Answer:
 
 
 @contextmanager
-def published(layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the published database read-only, with no access to anything outside it.
+def published(layout: Layout, role: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published database, or that of a role, read-only and with no access to anything outside it.
 
     Raises:
         PublishError: there is none yet, or it cannot be opened.
     """
-    if not layout.database.exists():
-        text = f"There is no published database at '{layout.database}'. Run `audit-pipeline run` (or `rebuild`) first."
+    database = layout.database_of(role)
+    if not database.exists():
+        text = f"There is no published database at '{database}'. Run `audit-pipeline run` (or `rebuild`) first."
         raise PublishError(text)
     try:
         # Closed from the start: a second connection of this process shares the instance, which no SET can change.
-        connection = duckdb.connect(str(layout.database), read_only=True, config=CLOSED)
+        connection = duckdb.connect(str(database), read_only=True, config=CLOSED)
     except duckdb.Error as error:
-        text = f"'{layout.database}' cannot be opened ({type(error).__name__}). Run `audit-pipeline rebuild`."
+        text = f"'{database}' cannot be opened ({type(error).__name__}). Run `audit-pipeline rebuild`."
         raise PublishError(text) from error
     with connection:
         yield connection
 
 
-def query(layout: Layout, sql: str, parameters: list[Any] | None = None) -> Answer:
-    """Return what `sql` answers.
+def query(layout: Layout, sql: str, parameters: list[Any] | None = None, *, role: str | None = None) -> Answer:
+    """Return what `sql` answers on the published database, or on that of a role.
 
     Raises:
         PublishError: there is no database, or the statement is not valid on it.
     """
-    with published(layout) as connection:
+    with published(layout, role) as connection:
         try:
             cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql, parameters or [])
             if cursor is None:

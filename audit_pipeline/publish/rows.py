@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from audit_pipeline.small_cells import few
+
 Row = dict[str, Any]
 
 
@@ -18,7 +20,8 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     yield "record", _record(key, record, log_index)
     snapshot = result["snapshot"]
     if snapshot:
-        yield "snapshot", key | snapshot | {"row_groups": len(snapshot["row_groups"]), "columns": None}
+        hidden = {"duplicate_row_ids": _told(snapshot["duplicate_row_ids"])}
+        yield "snapshot", key | snapshot | hidden | {"row_groups": len(snapshot["row_groups"]), "columns": None}
         yield "artifact", key | _artifact(snapshot | {"role": "snapshot", "media_type": PARQUET})
     for profile in result["profile"]:
         yield "column_profile", key | _profile(profile)
@@ -34,6 +37,11 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     yield from _importance(key, result["explanation"])
     yield from _fairness(key, result)
     yield from _charts(key, result.get("charts"))
+
+
+def _told(count: int | None) -> int | None:
+    """Leave out what stands for 1 to 10 rows."""
+    return None if few(count) else count
 
 
 PARQUET = "application/vnd.apache.parquet"
@@ -55,7 +63,7 @@ def _record(key: Row, record: Row, log_index: int) -> Row:
             "rows": result["snapshot"]["rows"] if result["snapshot"] else None,
             "maturity": performance.get("maturity") if performance.get("due") else None,
             "labels_due": performance.get("due"),
-            "labelled": performance.get("labelled"),
+            "labelled": _told(performance.get("labelled")),
             "started": naive(execution["started"]),
             "ended": naive(execution["ended"]),
             "seconds": (ended - started).total_seconds(),
@@ -74,7 +82,7 @@ def _profile(profile: Row) -> Row:
     same = ("column", "type", "role", "privacy", "n", "missing", "mean", "sd")
     return (
         {name: profile[name] for name in same}
-        | {"distinct_values": profile["distinct"]}
+        | {"distinct_values": profile["distinct"], "missing": _told(profile["missing"])}
         | {name: quantiles.get(p) for p, name in names.items()}
     )
 
@@ -83,7 +91,7 @@ def _checks(key: Row, validation: Row | None) -> Iterator[tuple[str, Row]]:
     if validation is None:
         return
     for check in validation["results"]:
-        yield "check_result", key | check | {"engine": validation["engine"]}
+        yield "check_result", key | check | {"engine": validation["engine"], "unexpected": _told(check["unexpected"])}
     for score in validation["scores"]:
         yield "quality", key | score
 

@@ -28,6 +28,7 @@ from audit_pipeline.errors import (
     UnreadableError,
 )
 from audit_pipeline.records import Column, Relation, Snapshot
+from audit_pipeline.small_cells import in_words
 from audit_pipeline.snapshot.canonical import canonical
 from audit_pipeline.snapshot.connection import identifier, parquet, reading, working
 from audit_pipeline.snapshot.digest import row_groups
@@ -172,7 +173,7 @@ def _count(connection: duckdb.DuckDBPyConnection, source: str, relation: Relatio
     faulty = [(column, count) for column, count in zip(columns, faults, strict=True) if count]
     if faulty:
         column, count = faulty[0]
-        others = [f"{other.name} ({other.type}, {n:,})" for other, n in faulty[1:]]
+        others = [f"{other.name} ({other.type}, {in_words(n)})" for other, n in faulty[1:]]
         raise ColumnTypeError(column.name, log=relation.name, declared=column.type, rows=count, others=others)
     return int(rows)
 

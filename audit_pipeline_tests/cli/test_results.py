@@ -1,6 +1,7 @@
 """Results on stdout, whole and as they are; JSON that a machine can read."""
 
 import json
+import shutil
 import sys
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from audit_pipeline.cli.run import exit_code
 from audit_pipeline.cli.status import fleet_line
 from audit_pipeline.errors import ExitCode
 from audit_pipeline_tests.cli.conftest import Call
+from audit_pipeline_tests.config import small
 
 
 def test_status_begins_with_the_fleet_in_one_line(call: Call, audited: Path) -> None:
@@ -113,3 +115,17 @@ def test_the_exit_code_of_a_run(
 ) -> None:
     audited = [{"verdict": verdict} for verdict in verdicts]
     assert exit_code({"audited": audited, "crashed": crashed, "undelivered": undelivered}) is code
+
+
+def test_a_role_asks_its_own_database(call: Call, audited: Path, tmp_path: Path) -> None:
+    missing = call("--project", audited, "query", "--role", "analyst")
+    assert missing.code == ExitCode.USAGE
+    assert "There is no database for the role 'analyst'. `roles` in project.yaml declares one" in missing.err
+    copy = tmp_path / "project"
+    shutil.copytree(audited, copy)
+    (copy / "project.yaml").write_text(small.PROJECT + "roles: {analyst: {hide: ['*.owner']}}\n", encoding="utf-8")
+    assert call("--project", copy, "rebuild").code == 0
+    asked = call("--project", copy, "query", "select distinct owner from audit.record", "--role", "analyst", "--json")
+    assert json.loads(asked.out) == [{"owner": None}]
+    misspelt = call("--project", copy, "query", "--role", "analist")
+    assert "Did you mean 'analyst'? There are: analyst." in misspelt.err

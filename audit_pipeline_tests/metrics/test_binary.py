@@ -93,7 +93,7 @@ def test_a_score_without_log_odds_costs_the_calibration_and_says_why(score: floa
     rows = rows_of(1)
     rows.score[0] = score
     for name in ("calibration_intercept", "calibration_slope"):
-        with pytest.raises(MetricError, match="1 labelled row with"):
+        with pytest.raises(MetricError, match="fewer than 11 labelled rows with"):
             measure(name, rows)
 
 

@@ -159,10 +159,10 @@ def spoiled(kind: str) -> tuple[dict[str, Any], list[str]]:
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("nan", "1 labelled row without a probability of each class"),
+        ("nan", "fewer than 11 labelled rows without a probability of each class"),
         ("sum", "whose probabilities do not add up to 1"),
-        ("range", "1 labelled row with a probability outside 0 to 1"),
-        ("label", "1 labelled row with a label that `probabilities` does not name"),
+        ("range", "fewer than 11 labelled rows with a probability outside 0 to 1"),
+        ("label", "fewer than 11 labelled rows with a label that `probabilities` does not name"),
     ],
 )
 def test_bad_probabilities_cost_only_what_needs_them(tmp_path: Path, kind: str, why: str) -> None:
@@ -179,7 +179,7 @@ def test_a_missing_prediction_costs_what_needs_predictions(tmp_path: Path) -> No
     p, predicted, label = night(11)
     given = columns(p, predicted) | {"where": [None, *predicted[1:].tolist()]}
     found = measure(tmp_path, given, label.tolist(), config=CONFIG)
-    assert metric(found, "accuracy").reason == "1 labelled row without a prediction"
+    assert metric(found, "accuracy").reason == "fewer than 11 labelled rows without a prediction"
     assert found.confusion == ()
     assert metric(found, "log_loss").value is not None
 

@@ -161,7 +161,7 @@ def test_a_missing_score_costs_only_what_needs_scores(tmp_path: Path) -> None:
     config = model({"decision": "boolean prediction"})
     columns = {"score": [None, *SCORE[1:]], "decision": SCORE >= 0.5}
     found = measure(tmp_path, columns, LABEL, config=config)
-    assert metric(found, "auc").reason == "1 labelled row without a score"
+    assert metric(found, "auc").reason == "fewer than 11 labelled rows without a score"
     assert metric(found, "accuracy").value == pytest.approx(accuracy_score(LABEL, SCORE >= 0.5))
 
 
@@ -180,7 +180,7 @@ def test_the_logged_decision_counts_not_the_threshold(tmp_path: Path) -> None:
 
 def test_labels_other_than_0_and_1_are_refused(tmp_path: Path) -> None:
     found = measure(tmp_path, {"score": SCORE}, [2, *LABEL[1:].tolist()])
-    assert {m.reason for m in found.metrics} == {"1 labelled row with a label other than 0 and 1"}
+    assert {m.reason for m in found.metrics} == {"fewer than 11 labelled rows with a label other than 0 and 1"}
     found = measure(tmp_path, {"score": SCORE}, ["smith", *map(str, LABEL[1:])])
     assert all(m.value is None and "smith" not in str(m.reason) for m in found.metrics)
 
@@ -304,7 +304,7 @@ def test_regression_refuses_what_is_not_finite(tmp_path: Path) -> None:
     config = model({}, task="regression")
     values = [math.inf, *RNG.normal(size=199)]
     found = measure(tmp_path, {"prediction": values}, np.zeros(200), config=config)
-    assert {m.reason for m in found.metrics} == {"1 labelled row without a finite prediction"}
+    assert {m.reason for m in found.metrics} == {"fewer than 11 labelled rows without a finite prediction"}
     huge = measure(tmp_path, {"prediction": [1e300] * 200}, np.zeros(200), config=config)
     assert metric(huge, "rmse").reason == "the result is not a finite number: the values are too large"
     assert metric(huge, "r2").reason == "all labels are equal: there is no variance to explain"
