@@ -13,15 +13,21 @@ from audit_pipeline import in_memory, sources
 from audit_pipeline import snapshot as snapshots
 from audit_pipeline.config import AuditedModel, Limits, ModelConfig, Project, ReferenceConfig
 from audit_pipeline.config.secrets import read_key
+from audit_pipeline.durable import file_sha256
 from audit_pipeline.errors import (
+    AddressTakenError,
     ColumnMissingError,
     ColumnTypeError,
+    ErasedError,
     ExplainError,
     NightEmptyError,
     NightMissingError,
     SourceError,
 )
 from audit_pipeline.evidence import Store, signing_key
+from audit_pipeline.evidence.entry import ERASURE, PURGE
+from audit_pipeline.evidence.erased import erased_rows, erasures
+from audit_pipeline.evidence.purged import purges
 from audit_pipeline.explain import pinned_digest
 from audit_pipeline.records import (
     Column,
@@ -38,8 +44,9 @@ from audit_pipeline.refrozen import frozen_before, origin_of
 from audit_pipeline.stages import Stopwatch
 
 YAML, BINARY, PARQUET = "application/yaml", "application/octet-stream", "application/vnd.apache.parquet"
-COMPARED = (  # roles a reference may have
+COMPARED = (  # roles a reference may have; the person, so that its rows can be found and erased
     "row_id",
+    "subject_id",
     "feature",
     "segment",
     "score",
@@ -128,18 +135,29 @@ class _Freezer:
         self.key = pseudonym_key(project, model)
 
     def freeze(self, relation: Relation, columns: Sequence[Column], *, place: str, suffix: str = "") -> Snapshot:
-        """Write the canonical columns of `relation` under `place`."""
+        """Write the canonical columns of `relation` under `place`.
+
+        Raises:
+            ErasedError: that file was frozen before, and rows of it were erased.
+            AuditError: as `snapshot.take`.
+        """
         limits = self.project.config.limits
-        return snapshots.take(
-            relation,
-            columns,
-            store=self.store.root,
-            place=place,
-            suffix=suffix,
-            key=self.key,
-            threads=limits.threads,
-            memory=limits.memory,
-        )
+        try:
+            return snapshots.take(
+                relation,
+                columns,
+                store=self.store.root,
+                place=place,
+                suffix=suffix,
+                key=self.key,
+                threads=limits.threads,
+                memory=limits.memory,
+            )
+        except AddressTakenError as error:
+            rows = erased_rows(self.store, error.path, sha256=file_sha256(self.store.root / error.path))
+            if rows is None:
+                raise
+            raise ErasedError(relation.name, path=error.path, rows=rows) from error
 
     def columns(self, names: Sequence[str] | None = None) -> tuple[Column, ...]:
         """Return the model's columns as the snapshot knows them (all, or those of `names`)."""
@@ -293,7 +311,8 @@ def _with_label(relation: Relation, config: ReferenceConfig) -> Relation:
 def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int) -> Gathered:
     """Use the newest earlier nights whose data was not stopped by a check."""
     found: list[tuple[date, str, FileRef]] = []
-    heads = freezer.store.heads()
+    heads, erased = freezer.store.heads(), erasures(freezer.store.log.of_kind(ERASURE))
+    gone = {path for path, _ in purges(freezer.store.log.of_kind(PURGE)) if not (freezer.store.root / path).exists()}
     first = min((key[1] for key in heads if key[0] == freezer.model.model_id), default=night.isoformat())
     earlier = night - timedelta(days=1)
     while len(found) < nights and earlier.isoformat() >= first:
@@ -301,8 +320,11 @@ def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int
         if head is not None:
             record = freezer.store.read_record(head.model_id, head.night, head.digest)
             kept = record["result"]["snapshot"]
-            if kept and not _was_stopped(record):
-                ref = FileRef("reference", kept["path"], kept["sha256"], kept["bytes"], PARQUET)
+            if kept and not _was_stopped(record) and kept["path"] not in gone:
+                now = [(e.new_sha256, e.bytes) for e in erased.get(kept["path"], ())] or [
+                    (kept["sha256"], kept["bytes"])
+                ]
+                ref = FileRef("reference", kept["path"], *now[-1], PARQUET)
                 found.append((earlier, head.body["result_digest"], ref))
         earlier -= timedelta(days=1)
     if not found:

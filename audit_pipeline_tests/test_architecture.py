@@ -20,6 +20,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "durations",
         "engines",
         "fleet",
+        "forget",
         "gather",
         "keys",
         "log_columns",

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.model import Name
+from audit_pipeline.config.retention import Hold, Retention
 from audit_pipeline.errors import did_you_mean
 
 Reference = Annotated[
@@ -173,6 +174,8 @@ class ProjectConfig(Ruled):
     limits: Limits = Field(default_factory=Limits)
     lineage: Lineage = Field(default_factory=Lineage)
     anchor: Anchor | None = Field(default=None, description="without it, nothing protects against a rollback")
+    retention: Retention = Field(default_factory=Retention)
+    holds: tuple[Hold, ...] = Field(default=(), description="legal holds; end one by taking it out of the list")
 
     @field_validator("time_zone")
     @classmethod

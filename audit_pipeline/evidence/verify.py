@@ -1,21 +1,30 @@
 """Recompute every digest of the store and say exactly what is not as the log says.
 
-Finds changed, dropped, added and reordered files and entries, and roots that the log's key did not sign. A writer who
-has the key and replaces the whole store by another consistent one is found only by a root kept elsewhere (`--since`).
+Finds changed, dropped, added and reordered files and entries, and roots that the log's key did not sign. A file that
+rows were erased from is held against its erasure; one that was purged is told, instead of missing. A writer who has the
+key and replaces the whole store by another consistent one is found only by a root kept elsewhere (`--since`).
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from audit_pipeline.durable import file_sha256, readable
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import canonical, read_json, sha256
-from audit_pipeline.evidence.entry import RECORD, LogEntry
+from audit_pipeline.evidence.entry import ERASURE, RECORD, LogEntry
+from audit_pipeline.evidence.erased import erasure_of, erasures
+from audit_pipeline.evidence.purged import purges
 from audit_pipeline.evidence.store import Store, files_of
+from audit_pipeline.evidence.verify_erased import erased_faults
 from audit_pipeline.evidence.verify_log import LOG, Problem, check_log
+
+AGAIN = 3  # times at most: while the log grows, what was found may have been erased or purged meanwhile
+MISSING = "is missing: a record or the log names it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,15 @@ def verify(
     Raises:
         EvidenceError: the file in `since` is none.
     """
+    for _ in range(AGAIN):
+        before = store.log.lines.count()
+        found = _verify(store, model_id, night, since)
+        if found.ok or store.log.lines.count() == before:
+            break
+    return found
+
+
+def _verify(store: Store, model_id: str | None, night: str | None, since: str | Path | None) -> Verification:
     proof = check_log(store.log, since=since)
     problems, notes = list(proof.problems), list(proof.notes)
     wanted = [
@@ -58,7 +76,10 @@ def verify(
         for e in proof.entries
         if e.kind == RECORD and (not model_id or e.model_id == model_id) and (not night or e.night == night)
     ]
-    files = _Files(store.root)
+    files = _Files(store.root, proof.entries)
+    for entry in proof.entries:
+        if entry.kind == ERASURE and erasure_of(entry) is None:
+            problems.append(Problem(f"{LOG}: entry {entry.index}", "does not have the form of an erasure"))
     for entry in wanted:
         problems += _record_problems(store, entry, files)
     if (model_id or night) and not wanted:
@@ -74,16 +95,43 @@ def verify(
         signed=proof.signed,
         keys=tuple(proof.keys),
         problems=tuple(dict.fromkeys([*problems, *unlisted])),
-        notes=(*notes, *told),
+        notes=(*notes, *files.notes(), *told),
     )
 
 
 class _Files:
     """What is known about files of the store; each is read once, however many records name it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, entries: list[LogEntry]) -> None:
+        """Take what the log says of erased rows and purged files."""
         self.root, self._resolved = root, root.resolve()
         self.seen: dict[str, tuple[str, str]] = {}
+        self.erased, self.purged = erasures(entries), purges(entries)
+        self._told: dict[str, str] = {}  # path -> what became of it
+
+    def notes(self) -> list[str]:
+        """Say what was erased and purged of the files that were looked at."""
+        return [
+            f"{count} file{'s' if count != 1 else ''}: {what}." for what, count in Counter(self._told.values()).items()
+        ]
+
+    def purge_faults(self, name: str, sha256: str, night: date) -> Iterator[str] | None:
+        """Return what is wrong with the purge of a file that is not there; None when it was not purged."""
+        digests = (sha256, *(erasure.new_sha256 for erasure in self.erased.get(name, ())))
+        purge = next((self.purged[name, digest] for digest in digests if (name, digest) in self.purged), None)
+        if purge is None:
+            return None
+        self._told[name] = str(purge)
+        return iter([f"was {purge}, before its time"] if purge.too_early(night) else [])
+
+    def erased_faults(self, file: dict[str, Any], sha256: str) -> Iterator[str] | None:
+        """Return what is wrong with a file that rows were erased from; None when none were."""
+        name = file["path"]
+        if name not in self.erased:
+            return None
+        count = sum(erasure.rows for erasure in self.erased[name])
+        self._told[name] = f"rows were erased ({count:,} in the file)"
+        return erased_faults(self.root / name, file, self.erased[name], sha256)
 
     def look(self, name: str) -> tuple[str, str]:
         """Return the sha256 of the file `name`, or "" and what is wrong instead."""
@@ -95,7 +143,7 @@ class _Files:
         try:
             if not path.resolve().is_relative_to(self._resolved):
                 return "", "leads out of the store: what stands there is not evidence"
-            return (file_sha256(path), "") if path.is_file() else ("", "is missing: a record or the log names it")
+            return (file_sha256(path), "") if path.is_file() else ("", MISSING)
         except (OSError, ValueError, RuntimeError) as error:  # the last two: no possible name, a ring of links
             return "", f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
 
@@ -105,6 +153,10 @@ def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[P
     path = store.record_path(entry.model_id, entry.night, entry.digest)
     name = path.relative_to(store.root).as_posix()
     found, fault = files.look(name)
+    gone = files.purge_faults(name, entry.digest, _night(entry)) if fault == MISSING else None
+    if gone is not None:  # what it named went before it
+        yield from (Problem(name, text) for text in gone)
+        return
     if found != entry.digest:
         yield Problem(name, fault or "was changed: its sha256 is not the one in the log")
         return
@@ -124,14 +176,27 @@ def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[P
     if len(runs) > 1:
         yield Problem(name, "was made by another run than the one that wrote its log entry")
     for file in named:
-        yield from _file_problems(files, file)
+        yield from _file_problems(files, file, night=_night(entry))
 
 
-def _file_problems(files: _Files, file: dict[str, Any]) -> Iterator[Problem]:
-    """Check one named file."""
+def _night(entry: LogEntry) -> date:
+    """Return the night of a record; one that is none has no time to be kept."""
+    try:
+        return date.fromisoformat(entry.night)
+    except ValueError:
+        return date.min
+
+
+def _file_problems(files: _Files, file: dict[str, Any], *, night: date | None = None) -> Iterator[Problem]:
+    """Check one named file; without a night, as if nothing had been purged or erased."""
     name = file["path"]
     found, fault = files.look(name)
-    if fault:
+    known = None
+    if night is not None and (fault == MISSING or not fault):
+        known = files.purge_faults(name, file["sha256"], night) if fault else files.erased_faults(file, found)
+    if known is not None:
+        yield from (Problem(name, text) for text in known)
+    elif fault:
         yield Problem(name, fault)
     elif found != file["sha256"]:
         yield Problem(name, f"sha256 of {Path(name).name} is not the one in its record: the file was changed")
@@ -139,8 +204,8 @@ def _file_problems(files: _Files, file: dict[str, Any]) -> Iterator[Problem]:
 
 
 def file_problems(store: Store, file: dict[str, Any]) -> list[Problem]:
-    """Return what is wrong with one file that a record names."""
-    return list(_file_problems(_Files(store.root), file))
+    """Return how one file that a record names differs from what it names; an erasure is a difference."""
+    return list(_file_problems(_Files(store.root, []), file))
 
 
 def _group_problems(path: Path, file: dict[str, Any]) -> Iterator[Problem]:

@@ -6,11 +6,11 @@ does not depend on pyarrow writing today what it wrote when the file was frozen.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from audit_pipeline.records import CutGroup
 from audit_pipeline.snapshot.digest import row_groups
 from audit_pipeline.snapshot.footer import I64, LIST, MAGIC, STRUCT, Struct, ending, read_footer
 from audit_pipeline.snapshot.write import writer
@@ -22,20 +22,7 @@ CHUNK_OFFSET, CHUNK_META, CHUNK_INDEX = 2, 3, (4, 5, 6, 7)  # of ColumnChunk
 PAGES, BLOOM = (9, 10, 11), (14, 15)  # of ColumnMetaData: offsets of pages; bloom filter
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One row group before and after; of one that lost all its rows nothing is left, in 0 bytes."""
-
-    index: int  # in the file as it was frozen
-    rows_before: int
-    rows: int
-    offset: int  # of what is there now, bytes
-    length: int  # bytes
-    sha256_before: str
-    sha256: str
-
-
-def cut(path: Path, drop: Mapping[int, Any], target: Path) -> tuple[Group, ...]:
+def cut(path: Path, drop: Mapping[int, Any], target: Path) -> tuple[CutGroup, ...]:
     """Write the file `path` without some of its rows to `target`, which is not there yet.
 
     Args:
@@ -55,7 +42,7 @@ def cut(path: Path, drop: Mapping[int, Any], target: Path) -> tuple[Group, ...]:
         old = footer[ROW_GROUPS][1][1]
         out.write(MAGIC)
         kept: list[Struct] = []
-        groups: list[Group] = []
+        groups: list[CutGroup] = []
         for was in before:
             data, meta, rows = _group(source, was.offset, was.length), old[was.index], was.rows
             at = was.offset
@@ -66,7 +53,7 @@ def cut(path: Path, drop: Mapping[int, Any], target: Path) -> tuple[Group, ...]:
             if rows:
                 kept.append(_moved(meta, place - at, len(kept)))
             digest = hashlib.sha256(data).hexdigest()
-            groups.append(Group(was.index, was.rows, rows, place, len(data), was.sha256, digest))
+            groups.append(CutGroup(was.index, was.rows, rows, place, len(data), was.sha256, digest))
         footer[NUM_ROWS] = (I64, sum(group.rows for group in groups))
         footer[ROW_GROUPS] = (LIST, (STRUCT, kept))
         out.write(ending(footer))
@@ -133,7 +120,7 @@ def _shifted(struct: Struct, fields: tuple[int, ...], by: int) -> Struct:
     return struct | new
 
 
-def _check(path: Path, drop: Mapping[int, Any], target: Path, groups: list[Group]) -> None:
+def _check(path: Path, drop: Mapping[int, Any], target: Path, groups: list[CutGroup]) -> None:
     """Read what was written, before anything stands on it.
 
     Raises:

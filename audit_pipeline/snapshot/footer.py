@@ -138,8 +138,8 @@ def _write(out: bytearray, kind: int, value: Any) -> None:
 
 def _struct(out: bytearray, value: Struct) -> None:
     last = 0
-    for field, (kind, inner) in value.items():
-        kind = (TRUE if inner else FALSE) if kind in (TRUE, FALSE) else kind
+    for field, (said, inner) in value.items():
+        kind = (TRUE if inner else FALSE) if said in (TRUE, FALSE) else said
         step = field - last
         if 0 < step < 16:
             out.append((step << 4) | kind)

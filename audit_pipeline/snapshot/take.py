@@ -22,9 +22,9 @@ import duckdb
 
 from audit_pipeline.durable import file_sha256, is_full, make_folder, storing, sync
 from audit_pipeline.errors import (
+    AddressTakenError,
     ColumnMissingError,
     ColumnTypeError,
-    EvidenceError,
     NightEmptyError,
     SourceError,
     UnreadableError,
@@ -70,7 +70,7 @@ def take(
         NightEmptyError: the log has no rows (SourceError for a source without a night).
         UnreadableError: the source is damaged where opening it did not look.
         StorageError: the disk is full or refuses.
-        EvidenceError: another file stands under this file's digest (tampering).
+        AddressTakenError: another file stands under this file's digest: it was changed, or rows of it were erased.
         SourceError: the source's database is locked, or the work does not fit into `memory`.
     """
     missing = [column.name for column in columns if column.name not in relation.columns]
@@ -209,8 +209,7 @@ def _keep(file: Path, target: Path, store: Path, sha256: str) -> Path:
     """Move a finished file to its content address, safe against a crash; a file already there is kept."""
     if target.exists():
         if file_sha256(target) != sha256:
-            where = target.relative_to(store).as_posix()
-            raise EvidenceError(f"{where} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
+            raise AddressTakenError(target.relative_to(store).as_posix())
         return target
     with storing(target.name):
         sync(file)
