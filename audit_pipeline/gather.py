@@ -5,9 +5,8 @@ A fault of a source becomes a finding or a stated problem here; what comes after
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 from audit_pipeline import in_memory, sources
 from audit_pipeline import snapshot as snapshots
@@ -25,9 +24,7 @@ from audit_pipeline.errors import (
     SourceError,
 )
 from audit_pipeline.evidence import Store, signing_key
-from audit_pipeline.evidence.entry import ERASURE, PURGE
-from audit_pipeline.evidence.erased import erased_rows, erasures
-from audit_pipeline.evidence.purged import purges
+from audit_pipeline.evidence.erased import erased_rows
 from audit_pipeline.explain import pinned_digest
 from audit_pipeline.records import (
     Column,
@@ -42,8 +39,9 @@ from audit_pipeline.records import (
 )
 from audit_pipeline.refrozen import frozen_before, origin_of
 from audit_pipeline.stages import Stopwatch
+from audit_pipeline.window import PARQUET, window
 
-YAML, BINARY, PARQUET = "application/yaml", "application/octet-stream", "application/vnd.apache.parquet"
+YAML, BINARY = "application/yaml", "application/octet-stream"
 COMPARED = (  # roles a reference may have; the person, so that its rows can be found and erased
     "row_id",
     "subject_id",
@@ -310,23 +308,7 @@ def _with_label(relation: Relation, config: ReferenceConfig) -> Relation:
 
 def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int) -> Gathered:
     """Use the newest earlier nights whose data was not stopped by a check."""
-    found: list[tuple[date, str, FileRef]] = []
-    heads, erased = freezer.store.heads(), erasures(freezer.store.log.of_kind(ERASURE))
-    gone = {path for path, _ in purges(freezer.store.log.of_kind(PURGE)) if not (freezer.store.root / path).exists()}
-    first = min((key[1] for key in heads if key[0] == freezer.model.model_id), default=night.isoformat())
-    earlier = night - timedelta(days=1)
-    while len(found) < nights and earlier.isoformat() >= first:
-        head = heads.get((freezer.model.model_id, earlier.isoformat()))
-        if head is not None:
-            record = freezer.store.read_record(head.model_id, head.night, head.digest)
-            kept = record["result"]["snapshot"]
-            if kept and not _was_stopped(record) and kept["path"] not in gone:
-                now = [(e.new_sha256, e.bytes) for e in erased.get(kept["path"], ())] or [
-                    (kept["sha256"], kept["bytes"])
-                ]
-                ref = FileRef("reference", kept["path"], *now[-1], PARQUET)
-                found.append((earlier, head.body["result_digest"], ref))
-        earlier -= timedelta(days=1)
+    found = window(freezer.store, freezer.model.model_id, night, nights=nights)
     if not found:
         problem = (
             "this is the first audited night and the reference is a window of earlier ones. The next night is "
@@ -338,11 +320,6 @@ def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int
         references=tuple(ref for _, _, ref in found),
         look_back=tuple((earlier, digest) for earlier, digest, _ in found),
     )
-
-
-def _was_stopped(record: dict[str, Any]) -> bool:
-    """Whether the line of a night ended at its data; the first night of a window lacks drift and is still good data."""
-    return any(f["conclusion"] == "stopped" for f in record["result"]["decision"]["findings"])
 
 
 def _with_artefact(gathered: Gathered, project: Project, model: ModelConfig, store: Store) -> Gathered:

@@ -33,6 +33,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "stages",
         "starter",
         "trace",
+        "window",
     ],
     ["orchestration"],
     ["cli", "demo"],
