@@ -224,12 +224,11 @@ class ErasedError(EvidenceError):
 
     exit_code = ExitCode.NOT_EVALUATED
 
-    def __init__(self, source: str, *, path: str, rows: int) -> None:
-        """`source` is what was to be frozen, `path` what was made of it before, `rows` what was erased there."""
-        self.source, self.path, self.rows = source, path, rows
-        count = f"{rows:,} row{'s' if rows != 1 else ''}"
+    def __init__(self, source: str, *, path: str) -> None:
+        """`source` is what was to be frozen, `path` what was made of it before and lost rows since."""
+        self.source, self.path = source, path
         super().__init__(
-            f"'{source}' still holds {count} that were erased from {path}: it was not frozen again. "
+            f"'{source}' still holds rows that were erased from {path}: it was not frozen again. "
             "Erase the person in the source as well, then run this night again."
         )
 

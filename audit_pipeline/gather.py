@@ -152,10 +152,9 @@ class _Freezer:
                 memory=limits.memory,
             )
         except AddressTakenError as error:
-            rows = erased_rows(self.store, error.path, sha256=file_sha256(self.store.root / error.path))
-            if rows is None:
+            if erased_rows(self.store, error.path, sha256=file_sha256(self.store.root / error.path)) is None:
                 raise
-            raise ErasedError(relation.name, path=error.path, rows=rows) from error
+            raise ErasedError(relation.name, path=error.path) from error
 
     def columns(self, names: Sequence[str] | None = None) -> tuple[Column, ...]:
         """Return the model's columns as the snapshot knows them (all, or those of `names`)."""

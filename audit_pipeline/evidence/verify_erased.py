@@ -18,7 +18,7 @@ def erased_faults(path: Path, file: dict[str, Any], found: Sequence[Erasure], sh
 
     Args:
         path: the file.
-        file: as a record names it, with `row_groups` if it is a snapshot.
+        file: as a record names it, with `row_groups` and `columns` if it is a snapshot.
         found: the erasures of this path, at least one.
         sha256: of the file as it is.
     """
@@ -29,7 +29,7 @@ def erased_faults(path: Path, file: dict[str, Any], found: Sequence[Erasure], sh
         return
     yield from _entry_faults(chain, file)
     if sha256 == newest.new_sha256:
-        yield from _layout_faults(path, newest)
+        yield from _layout_faults(path, newest, file.get("columns"))
     elif sha256 in {file["sha256"], *(erasure.sha256 for erasure in found)}:
         yield (
             f"is the file from before the erasure in entry {newest.entry} of the log: the erasure died, or erased rows "
@@ -55,13 +55,15 @@ def _entry_faults(chain: Sequence[Erasure], file: dict[str, Any]) -> Iterator[st
             elif group.rows == group.rows_before and group.sha256 != group.sha256_before:
                 yield f"{where} changes row group {group.index}, from which no row was erased"
         gone = sum(group.rows_before - group.rows for group in erasure.groups)
+        if gone == 0:
+            yield f"{where} erases no row: an alteration is hidden in it"
         if gone != erasure.rows:
             yield f"{where} says that {erasure.rows:,} rows were erased, and takes {gone:,}"
         before = {group.index: (group.rows, group.sha256) for group in erasure.groups}
 
 
-def _layout_faults(path: Path, newest: Erasure) -> Iterator[str]:
-    """Hold the file's own footer against what the newest erasure says stands where."""
+def _layout_faults(path: Path, newest: Erasure, columns: list[dict[str, Any]] | None) -> Iterator[str]:
+    """Hold the file's own footer, which no row group's digest covers, against the record and the newest erasure."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -72,7 +74,11 @@ def _layout_faults(path: Path, newest: Erasure) -> Iterator[str]:
         yield f"what {where} left is no Parquet file"
         return
     there = [group for group in newest.groups if group.rows]
+    starts = [_starts(metadata.row_group(i)) for i in range(metadata.num_row_groups)]
     places = [_extent(metadata.row_group(i)) for i in range(metadata.num_row_groups)]
+    names = [column["name"] for column in columns] if columns else metadata.schema.names
+    if metadata.schema.names != names or any(sorted(set(chunks)) != chunks for chunks in starts):
+        yield f"its columns are not those of the record: {where} hides that they were renamed or swapped"
     if [(g.offset, g.length) for g in there] != places or sorted(places) != places:
         yield f"its row groups do not stand where {where} says: one was swapped, added or dropped"
         return
@@ -86,10 +92,15 @@ def _layout_faults(path: Path, newest: Erasure) -> Iterator[str]:
 
 def _extent(group: Any) -> tuple[int, int]:
     """Return offset and length of a row group by the footer."""
-    columns = [group.column(i) for i in range(group.num_columns)]
-    starts = [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
-    ends = [start + c.total_compressed_size for start, c in zip(starts, columns, strict=True)]
+    starts = _starts(group)
+    ends = [start + group.column(i).total_compressed_size for i, start in enumerate(starts)]
     return min(starts), max(ends) - min(starts)
+
+
+def _starts(group: Any) -> list[int]:
+    """Return where each column of a row group begins; a chunk begins with its dictionary page, if it has one."""
+    columns = [group.column(i) for i in range(group.num_columns)]
+    return [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
 
 
 def _changed_groups(path: Path, newest: Erasure) -> Iterator[str]:
