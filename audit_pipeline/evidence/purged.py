@@ -1,12 +1,12 @@
 """Which files were deleted under a retention class, as the log says: they are not missing.
 
 A purge is an entry of kind `purge` per class and model-night, written before the files go. Its body names `class`,
-`kept` (the rule, e.g. "400 days"), and `files`: path and sha256 of each.
+`kept` (the rule, e.g. "400 days"), `day` (UTC), and `files`: path and sha256 of each.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from audit_pipeline.config.retention import until
 from audit_pipeline.evidence.entry import PURGE, LogEntry
@@ -19,12 +19,7 @@ class Purge:
     entry: int  # index in the log
     kind: str  # retention class
     kept: str  # the rule
-    time: str  # of the entry, UTC
-
-    @property
-    def day(self) -> date:
-        """When it was deleted."""
-        return datetime.fromisoformat(self.time).date()
+    day: date  # when it was deleted, UTC
 
     def __str__(self) -> str:
         """What `verify` says instead of "missing"."""
@@ -49,8 +44,9 @@ def purges(entries: Iterable[LogEntry]) -> Purges:
 
 def _of(entry: LogEntry) -> Purges:
     try:
-        purge = Purge(entry.index, str(entry.body["class"]), str(entry.body["kept"]), entry.time)
-        until(purge.day, purge.kept)
+        day = date.fromisoformat(entry.body["day"])
+        purge = Purge(entry.index, str(entry.body["class"]), str(entry.body["kept"]), day)
+        until(day, purge.kept)
         return {(str(file["path"]), str(file["sha256"])): purge for file in entry.body["files"]}
     except (KeyError, TypeError, ValueError):
         return {}

@@ -5,6 +5,7 @@ the old one's name: records go on naming it, and the log leads from the digest t
 died in between is ended by the next run (`Store.sweep_if_alone`), or by the same command.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ def erase(
     with store.alone("erase"):
         found = _found(project, store, person, model_id)
         files = tuple(_erase(store, holding, reason=reason.strip(), by=by) for holding in found.holding)
+        shutil.rmtree(store.staged, ignore_errors=True)
     return Erased(files, found.unsearched)
 
 

@@ -103,7 +103,7 @@ def purge(
     with store.alone("purge"):
         found = _chosen(project, store, day, model_id, night)
         for going in _grouped(found.files):
-            _delete(store, going, by=by)
+            _delete(store, going, by=by, day=day)
     return found
 
 
@@ -172,12 +172,13 @@ def _grouped(files: Sequence[Going]) -> Iterable[list[Going]]:
     return groups.values()
 
 
-def _delete(store: Store, going: list[Going], *, by: str) -> None:
+def _delete(store: Store, going: list[Going], *, by: str, day: date) -> None:
     """Log what goes, then let it go."""
     first = going[0]
     body: dict[str, Any] = {
         "class": first.kind,
         "kept": first.kept,
+        "day": day.isoformat(),
         "files": [{"path": file.path, "sha256": file.sha256, "bytes": file.bytes} for file in going],
         "by": by,
     }

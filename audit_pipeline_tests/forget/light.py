@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.durable import write_whole
 from audit_pipeline.evidence import Committed, Store
-from audit_pipeline.records import Column, RowGroup, Snapshot
+from audit_pipeline.records import Column, FileRef, RowGroup, Snapshot
 from audit_pipeline.snapshot import pseudonym, row_groups
 from audit_pipeline_tests import builders
 from audit_pipeline_tests.config import small
@@ -73,20 +73,28 @@ def commit(store: Store, night: date, *, psi: float = 0.1) -> Committed:
         labels = pa.table({"id": frame(night)["id"], "label": [float(i % 2) for i in range(len(PEOPLE))]})
         inputs = (
             store.put_input("model_config", MODEL.encode(), media_type="application/yaml"),
-            store.put_input("labels", file_bytes(labels), media_type="application/vnd.apache.parquet"),
+            _labels(store, file_bytes(labels)),
         )
         (store.root / made.inputs[0].path).unlink()
-        result = replace(made, snapshot=_snapshot(store, night), inputs=(*made.inputs[1:], *inputs))
+        result = replace(made, snapshot=_snapshot(store, night, rendered.parent), inputs=(*made.inputs[1:], *inputs))
         return builders.commit_result(store, result, rendered)
 
 
-def _snapshot(store: Store, night: date) -> Snapshot:
+def _labels(store: Store, data: bytes) -> FileRef:
+    digest = hashlib.sha256(data).hexdigest()
+    if not (store.root / "inputs" / digest).exists():  # rows of it may have been erased
+        write_whole(store.root / "inputs" / digest, data)
+    return FileRef("labels", f"inputs/{digest}", digest, len(data), "application/vnd.apache.parquet")
+
+
+def _snapshot(store: Store, night: date, work: Path) -> Snapshot:
     data = file_bytes(frame(night))
     digest = hashlib.sha256(data).hexdigest()
     path = f"snapshots/risk/{night}/{digest}.parquet"
     if not (store.root / path).exists():
         write_whole(store.root / path, data)
-    groups: tuple[RowGroup, ...] = row_groups(store.root / path)
+    (work / "frozen").write_bytes(data)  # what the record is of, whatever was erased since
+    groups: tuple[RowGroup, ...] = row_groups(work / "frozen")
     return Snapshot(path, digest, len(data), len(PEOPLE), 0, COLUMNS, groups, f"input/{night}.csv", "a" * 64)
 
 
