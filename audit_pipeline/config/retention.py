@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from audit_pipeline.config.base import Broken, Ruled, Strict, fits
+from audit_pipeline.config.base import Broken, Strict, fits, mapping
 from audit_pipeline.config.model import Name
 
 CLASSES = ("snapshots", "inputs", "artifacts", "evidence")  # in the order in which they are deleted
@@ -16,7 +16,7 @@ AMOUNT = r"([1-9]\d{0,4}) (days|months|years)"
 Kept = Annotated[str, fits(AMOUNT, "an amount such as 400 days, 18 months or 6 years")]
 
 
-class Retention(Ruled):
+class Retention(Strict):
     """How long after its night a file is kept; what no class names is kept for good. The log is never purged."""
 
     snapshots: Kept | None = Field(default=None, description="the frozen prediction logs (row-level)")
@@ -28,17 +28,6 @@ class Retention(Ruled):
     evidence: Kept | None = Field(
         default=None, description="the records; at least as long as the other three, which must be given then"
     )
-
-    @classmethod
-    def broken(cls, data: dict[str, Any]) -> Iterator[Broken]:
-        """A record stays at least as long as what it names."""
-        ends = {name: _end(data.get(name)) for name in CLASSES}
-        evidence = ends.pop("evidence")
-        for name, end in ends.items() if evidence else ():
-            if data.get(name) is None:
-                yield ("evidence",), f"needs `{name}` too: a record is not deleted before what it names"
-            elif end and evidence and end > evidence:
-                yield ("evidence",), f"is shorter than `{name}`: a record is not deleted before what it names"
 
 
 class Hold(Strict):
@@ -78,6 +67,18 @@ def until(night: date, kept: str) -> date:
     years, month = divmod(night.month - 1 + number * (12 if unit == "years" else 1), 12)
     year = min(night.year + years, date.max.year)
     return date(year, month + 1, min(night.day, monthrange(year, month + 1)[1]))
+
+
+def broken_retention(data: Any) -> Iterator[Broken]:
+    """Yield what is wrong between classes: a record stays at least as long as what it names."""
+    given = mapping(data)
+    ends = {name: _end(given.get(name)) for name in CLASSES}
+    evidence = ends.pop("evidence")
+    for name, end in ends.items() if evidence else ():
+        if given.get(name) is None:
+            yield ("retention", "evidence"), f"needs `{name}` too: a record is not deleted before what it names"
+        elif end and evidence and end > evidence:
+            yield ("retention", "evidence"), f"is shorter than `{name}`: a record is not deleted before what it names"
 
 
 def _end(value: Any) -> date | None:
