@@ -15,7 +15,11 @@
     │   └── UntrustedModelError     the artefact holds types outside the reviewed list
     ├── EvidenceError               the store is not what its records say
     │   ├── CiphertextError         an encrypted file, or its wrapped key, was changed, cut off or swapped
-    │   └── StorageError            the disk is full or refuses; what stood before is not lost
+    │   ├── StorageError            the disk is full or refuses; what stood before is not lost
+    │   ├── AddressTakenError       another file stands where one is to be kept
+    │   ├── ErasedError             a source still holds rows that were erased
+    │   └── BusyError               a run is at work: what must be alone has not begun
+    ├── KeptError                   a hold or a retention class forbids to delete
     ├── NotReplayableError          what a past result stands on is not there any more
     ├── KeyMissingError             a key that is needed is not where its reference points
     │   ├── EncryptedError          a file is encrypted, and the key at hand does not open it
@@ -221,6 +225,48 @@ class CiphertextError(EvidenceError):
             f"{name} cannot be decrypted: {fault}. `audit-pipeline verify` says what else is not as the log "
             "says; restore it from a backup."
         )
+
+
+class AddressTakenError(EvidenceError):
+    """Another file stands at the address of one that is to be kept."""
+
+    def __init__(self, path: str) -> None:
+        """`path` is below the audit folder."""
+        self.path = path
+        super().__init__(f"{path} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
+
+
+class ErasedError(EvidenceError):
+    """A source still holds rows that were erased here: it is not frozen again."""
+
+    exit_code = ExitCode.NOT_EVALUATED
+
+    def __init__(self, source: str, *, path: str) -> None:
+        """`source` is what was to be frozen, `path` what was made of it before and lost rows since."""
+        self.source, self.path = source, path
+        super().__init__(
+            f"'{source}' still holds rows that were erased from {path}: it was not frozen again. "
+            "Erase the person in the source as well, then run this night again."
+        )
+
+
+class BusyError(EvidenceError):
+    """Somebody is at work in the store, and this must be alone."""
+
+    exit_code = ExitCode.NOT_EVALUATED
+
+    def __init__(self, what: str) -> None:
+        """`what` is the command that did not begin."""
+        self.what = what
+        super().__init__(
+            f"A run is at work in this store: `{what}` has not begun. Call it again when the run has ended."
+        )
+
+
+class KeptError(AuditError):
+    """A legal hold or a retention class forbids to delete what was asked for; nothing was deleted."""
+
+    exit_code = ExitCode.USAGE
 
 
 class NotReplayableError(AuditError):

@@ -23,7 +23,7 @@ from audit_pipeline.config.project import Limits
 from audit_pipeline.config.secrets import read_key
 from audit_pipeline.copies import Copies
 from audit_pipeline.durable import file_sha256, locked, make_folder, storing, sync, write_whole
-from audit_pipeline.errors import CiphertextError, EncryptedError, EvidenceError
+from audit_pipeline.errors import AddressTakenError, CiphertextError, EncryptedError
 
 ENCRYPTED, WRAPPED = ".enc", ".key"
 FOLDERS = ("snapshots", "inputs")  # that hold rows
@@ -148,7 +148,8 @@ class Vault:
         """Keep bytes under a name that says their sha256; what stands there already is left alone.
 
         Raises:
-            EvidenceError: what stands there is something else, or the disk is full.
+            AddressTakenError: what stands there is something else.
+            StorageError: the disk is full.
         """
         if not self._stands(name, sha256):
             if self.key is None:
@@ -232,7 +233,7 @@ class Vault:
         if not self.where(name).exists():
             return False
         if self.sha256(name) != sha256:
-            raise EvidenceError(f"{name} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
+            raise AddressTakenError(name)
         return True
 
     def _seal(self, source: BinaryIO, size: int, name: str) -> None:

@@ -13,11 +13,13 @@ import typer
 import audit_pipeline
 from audit_pipeline.cli import (
     demo,
+    erase,
     events,
     export,
     init,
     keys,
     lineage,
+    purge,
     query,
     rebuild,
     reconcile,
@@ -62,7 +64,23 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, review, verify, replay, export, rebuild, reconcile, ui):
+for module in (
+    demo,
+    init,
+    run,
+    status,
+    show,
+    query,
+    review,
+    verify,
+    replay,
+    export,
+    erase,
+    purge,
+    rebuild,
+    reconcile,
+    ui,
+):
     module.register(app)
 events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")

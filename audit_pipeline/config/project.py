@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.model import Name
+from audit_pipeline.config.retention import Hold, Retention, broken_retention
 from audit_pipeline.config.role import DatabaseRole
 from audit_pipeline.errors import did_you_mean
 
@@ -190,6 +191,8 @@ class ProjectConfig(Ruled):
         default_factory=dict,
         description="with roles, `audit.duckdb` itself is readable by its owner and its group only",
     )
+    retention: Retention = Field(default_factory=Retention)
+    holds: tuple[Hold, ...] = Field(default=(), description="legal holds; end one by taking it out of the list")
 
     @field_validator("time_zone")
     @classmethod
@@ -202,11 +205,12 @@ class ProjectConfig(Ruled):
 
     @classmethod
     def broken(cls, data: dict[str, Any]) -> Iterator[Broken]:
-        """Hold the channels that are named against those there are."""
+        """Hold the channels that are named against those there are, and retention classes against each other."""
         channels = mapping(data.get("channels"))
         anchored = mapping(data.get("anchor")).get("channel")
         if isinstance(anchored, str) and anchored not in channels:
             yield ("anchor", "channel"), f"'{anchored}' is not in `channels`.{did_you_mean(anchored, channels)}"
+        yield from broken_retention(data.get("retention"))
         for key, owner in mapping(data.get("owners")).items():
             named = mapping(owner).get("channels")
             for channel in named if isinstance(named, list | tuple) else ():

@@ -18,7 +18,9 @@ from audit_pipeline.durable import storing, sync
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import sha256
 from audit_pipeline.evidence.entry import ERASURE, KEY, PURGE, RECORD, REVIEW, LogEntry
+from audit_pipeline.evidence.erased import erasures
 from audit_pipeline.evidence.merkle import consistency_proof, inclusion_proof
+from audit_pipeline.evidence.purged import purges
 from audit_pipeline.evidence.roots import Root
 from audit_pipeline.evidence.store import Store, files_of
 from audit_pipeline.evidence.tree import Tree, tree_of
@@ -84,6 +86,7 @@ class _Pack:
             raise EvidenceError("Nothing can be proved yet: the log has no root. `audit-pipeline rebuild` makes one.")
         self.root = self.roots[-1]
         self.entries = [e for e in store.log.entries() if e.index < self.root.size]
+        self.erased, self.purged = erasures(self.entries), purges(self.entries)
         self.lines = list(store.log.lines.read())
         self.tree = self._tree()
         self.left_out: dict[str, dict[str, Any]] = {}
@@ -96,8 +99,9 @@ class _Pack:
         return tree
 
     def choose(self, model_id: str, first: str, last: str) -> list[LogEntry]:
-        """Return the entries about these model-nights, and those that introduced keys."""
+        """Return the entries about these model-nights, and those that introduced keys; no record that was purged."""
         about = [e for e in self.entries if e.model_id == model_id and first <= e.night <= last and e.kind in TOLD]
+        about = [e for e in about if e.kind != RECORD or self.store.is_kept(e, self.purged)]
         return [*(e for e in self.entries if e.kind == KEY), *about]
 
     def files(self, chosen: Sequence[LogEntry]) -> Iterator[tuple[str, Path]]:
@@ -109,10 +113,19 @@ class _Pack:
             path = self.store.record_path(entry.model_id, entry.night, entry.digest)
             yield f"files/{path.relative_to(self.store.root).as_posix()}", path
             for file in files_of(record):
-                if self.with_rows or file.get("role") in ROWLESS:
+                may_leave = self.with_rows or file.get("role") in ROWLESS
+                if may_leave and not self._is_gone(file):
                     yield f"files/{file['path']}", self._whole(file)
                 else:
                     self.left_out[file["path"]] = {"sha256": file["sha256"], "role": file.get("role", "snapshot")}
+
+    def _is_gone(self, file: dict[str, Any]) -> bool:
+        """Tell whether the file was purged, or is another one since rows were erased from it; the log says so."""
+        there = (self.store.root / file["path"]).exists()
+        erased = self.erased.get(file["path"], [])
+        states = [file["sha256"], *(erasure.new_sha256 for erasure in erased)]
+        purged = not there and any((file["path"], digest) in self.purged for digest in states)
+        return purged or (bool(erased) and erased[-1].new_sha256 != file["sha256"])
 
     def _whole(self, file: dict[str, Any]) -> Path:
         vault, path = self.store.vault, self.store.vault.where(file["path"])

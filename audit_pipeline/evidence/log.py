@@ -41,6 +41,19 @@ class Log:
         for number, line in enumerate(self.lines.read(start), start):
             yield parse(line, number)
 
+    def of_kind(self, kind: str) -> Iterator[LogEntry]:
+        """Yield the entries of one kind that is rare: of all others, no more than the bytes is looked at.
+
+        Raises:
+            EvidenceError: a line that seems to be one is no entry.
+        """
+        mark = f'"kind":"{kind}"'.encode()
+        for number, line in enumerate(self.lines.read()):
+            if mark in line:
+                entry = parse(line, number)
+                if entry.kind == kind:
+                    yield entry
+
     def append(
         self, kind: str, *, model_id: str, night: str, digest: str, body: dict[str, Any], run: str = ""
     ) -> LogEntry:

@@ -24,10 +24,12 @@ from audit_pipeline.durable import (
     sync,
     write_whole,
 )
-from audit_pipeline.errors import EvidenceError
+from audit_pipeline.errors import BusyError, EvidenceError
 from audit_pipeline.evidence.canonical import canonical, plain, read_json, sha256
-from audit_pipeline.evidence.entry import RECORD, LogEntry
+from audit_pipeline.evidence.entry import ERASURE, PURGE, RECORD, LogEntry
+from audit_pipeline.evidence.erased import finish
 from audit_pipeline.evidence.log import Log
+from audit_pipeline.evidence.purged import Purges, purges
 from audit_pipeline.evidence.sign import SigningKey, signing_key
 from audit_pipeline.records import SCHEMA_VERSION, AuditResult, FileRef
 from audit_pipeline.vault import ENCRYPTED, WRAPPED, Vault
@@ -79,12 +81,36 @@ class Store:
             KeyMissingError: files are to be encrypted, and the key is not there.
             MemoryRoomError: there is no tmpfs to read them in.
         """
-        with locked(self._locks / "store", shared=True), self.vault.session():
-            self.log.check()
-            marker = self._work / f"{uuid.uuid4().hex}.session"
-            write_whole(marker, b"")
+        with locked(self._locks / "store", shared=True), self.vault.session(), self._marked():
             yield
-            marker.unlink()
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Be the only one at work; `what` is the command, for the message. One that fails leaves its marker.
+
+        Raises:
+            BusyError: a run is at work.
+            EvidenceError: the end of the log is not one to build upon.
+        """
+        with locked(self._locks / "store", wait=False) as taken:
+            if not taken:
+                raise BusyError(what)
+            with self._marked():
+                yield
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
+        """Leave a marker if what is done inside dies, so that somebody sweeps."""
+        self.log.check()
+        marker = self._work / f"{uuid.uuid4().hex}.session"
+        write_whole(marker, b"")
+        yield
+        marker.unlink()
+
+    @property
+    def staged(self) -> Path:
+        """Where the new files of an erasure wait for their entry in the log, named by their sha256."""
+        return self._work / "erased"
 
     def sweep_if_alone(self) -> int:
         """Set aside what failed sessions left, unless a run is at work; return how many files moved.
@@ -99,8 +125,9 @@ class Store:
             return self._sweep(min(since)) if since else 0
 
     def _sweep(self, since: int) -> int:
-        """Set aside unlisted files from `since` (ns) on, and empty the work folder."""
+        """End an erasure that died, set aside unlisted files from `since` (ns) on, and empty the work folder."""
         try:
+            finish(self.root, self.staged, self.log.of_kind(ERASURE))
             left = [path for path in self.unlisted() if path.lstat().st_mtime_ns >= since]
         except EvidenceError:
             return 0
@@ -155,8 +182,14 @@ class Store:
         return self.put_input(role, path.read_bytes(), media_type=media_type)
 
     def heads(self) -> dict[tuple[str, str], LogEntry]:
-        """Return the newest logged record per (model, night)."""
-        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == RECORD}
+        """Return the newest logged record per (model, night), but for those that were purged."""
+        gone = purges(self.log.of_kind(PURGE))
+        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == RECORD and self.is_kept(e, gone)}
+
+    def is_kept(self, entry: LogEntry, gone: Purges) -> bool:
+        """Tell whether a record was not purged, or is there again."""
+        path = self.record_path(entry.model_id, entry.night, entry.digest)
+        return (path.relative_to(self.root).as_posix(), entry.digest) not in gone or path.exists()
 
     def head(self, model_id: str, night: date) -> LogEntry | None:
         """Return the newest logged record of one model-night."""
@@ -179,6 +212,19 @@ class Store:
         if not record:
             raise EvidenceError(f"{name} was changed: its sha256 is not its name. {REMEDY}")
         return record
+
+    def kept_record(self, model_id: str, night: str, digest: str) -> dict[str, Any] | None:
+        """Return one record as plain JSON; None when it was purged.
+
+        Raises:
+            EvidenceError: as `read_record`.
+        """
+        path = self.record_path(model_id, night, digest)
+        if not path.exists():
+            gone = purges(self.log.of_kind(PURGE))
+            if (path.relative_to(self.root).as_posix(), digest) in gone:
+                return None
+        return self.read_record(model_id, night, digest)
 
     def record_path(self, model_id: str, night: str, digest: str) -> Path:
         """Return where a record stands."""
@@ -276,14 +322,23 @@ class Store:
     def _listed(self) -> set[str]:
         """Return every path that logged records name, themselves included."""
         names: set[str] = set()
-        for entry in self.log.entries():
-            if entry.kind == RECORD:
-                record = self.read_record(entry.model_id, entry.night, entry.digest)
-                path = self.record_path(entry.model_id, entry.night, entry.digest)
-                names.add(path.relative_to(self.root).as_posix())
-                for ref in files_of(record):
-                    names.update(ref["path"] + suffix for suffix in ("", ENCRYPTED, WRAPPED))
+        for entry, record in self.records():
+            path = self.record_path(entry.model_id, entry.night, entry.digest)
+            names.add(path.relative_to(self.root).as_posix())
+            for ref in files_of(record):
+                names.update(ref["path"] + suffix for suffix in ("", ENCRYPTED, WRAPPED))
         return names
+
+    def records(self) -> Iterator[tuple[LogEntry, dict[str, Any]]]:
+        """Yield every logged record with its entry, but for those that were purged.
+
+        Raises:
+            EvidenceError: the log is damaged, or a record is missing or was changed.
+        """
+        gone = purges(self.log.of_kind(PURGE))
+        for entry in self.log.entries():
+            if entry.kind == RECORD and self.is_kept(entry, gone):
+                yield entry, self.read_record(entry.model_id, entry.night, entry.digest)
 
 
 def result_digest(result: AuditResult) -> str:

@@ -70,7 +70,7 @@ def take(
         NightEmptyError: the log has no rows (SourceError for a source without a night).
         UnreadableError: the source is damaged where opening it did not look.
         StorageError: the disk is full or refuses.
-        EvidenceError: another file stands under this file's digest (tampering).
+        AddressTakenError: another file stands under this file's digest: it was changed, or rows of it were erased.
         SourceError: the source's database is locked, or the work does not fit into `memory`.
         MemoryRoomError: where the vault encrypts, the work does not fit into its tmpfs.
     """
