@@ -1,4 +1,4 @@
-"""Only files in clear can be erased from and purged so far: whoever asks in an encrypted store is told, first of all."""
+"""Only files in clear can be erased from or purged so far: whoever asks in an encrypted store is told first of all."""
 
 from audit_pipeline.errors import KeptError
 from audit_pipeline.evidence import Store

@@ -42,6 +42,11 @@ def project(root: Path, *, more: str = "") -> Project:
     keys.mkdir(parents=True, exist_ok=True)
     (keys / "pseudonym.key").write_text(KEY.hex())
     (keys / "signing.key").write_text("01" * 32)
+    return load(root)
+
+
+def load(root: Path) -> Project:
+    """Load it again."""
     return load_project(root)
 
 
