@@ -161,7 +161,7 @@ class _Freezer:
     def columns(self, names: Sequence[str] | None = None) -> tuple[Column, ...]:
         """Return the model's columns as the snapshot knows them (all, or those of `names`)."""
         return tuple(
-            Column(name, column.type, column.role, column.privacy)
+            Column(name, column.type, column.role, column.privacy, generalised=column.generalised)
             for name, column in self.model.columns.items()
             if names is None or name in names
         )
@@ -187,7 +187,8 @@ def label_column(model: ModelConfig) -> Column:
     """The outcome as the snapshot of labels knows it: a number, or a class written like the predicted one."""
     privacy = model.labels.privacy if model.labels else "sensitive"
     kind = model.columns[model.output].type if model.task == "multiclass" else "number"
-    return Column("label", kind, "label", privacy)
+    rule = model.labels.generalised if model.labels else None
+    return Column("label", kind, "label", privacy, generalised=rule)
 
 
 def _configuration(project: Project, model: AuditedModel, store: Store) -> tuple[FileRef, ...]:

@@ -71,6 +71,27 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Generalised:
+    """How the values of a column are made coarser before they are written."""
+
+    bands: tuple[float, ...] = ()  # lower edges, rising: a value is told as that of its band
+    round: float | None = None  # to the nearest multiple
+    floor: float | None = None  # to the multiple below
+    top: float | None = None  # what is above is told as this
+    to: str | None = None  # first day of the year or month
+    prefix: int | None = None  # characters of a text that are kept
+
+    def __str__(self) -> str:
+        """Say the rule in words, such as `floor 5, top 90`."""
+        edges = [f"{edge:g}" for edge in self.bands]
+        words = [f"bands from {', '.join(edges)}"] if edges else []
+        steps = (("round", self.round), ("floor", self.floor), ("top", self.top))
+        words += [f"{name} {step:g}" for name, step in steps if step is not None]
+        words += [f"to the {self.to}"] if self.to else []
+        return ", ".join(words + ([f"first {self.prefix} characters"] if self.prefix else []))
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a snapshot."""
 
@@ -79,6 +100,7 @@ class Column:
     role: str  # row_id, subject_id, feature, score, prediction, probability, ..., segment, label
     privacy: str  # direct_identifier, quasi_identifier, sensitive, none
     masked: bool = False  # values were replaced by pseudonyms
+    generalised: Generalised | None = None  # how they were made coarser; None: they were not
 
 
 @dataclass(frozen=True, slots=True)

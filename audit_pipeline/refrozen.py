@@ -23,7 +23,7 @@ WRITERS = ("duckdb", "pyarrow", "pandas")  # packages that read the source or wr
 def origin_of(relation: Relation, columns: Sequence[Column], config: ReferenceConfig, key: bytes | None) -> str:
     """Return the digest of all that the bytes of a frozen reference follow from."""
     versions = [[name, version] for name, version in engine_versions() if name in WRITERS]
-    kept = [[c.name, c.type, c.role, c.privacy] for c in columns]
+    kept = [[c.name, c.type, c.role, c.privacy, str(c.generalised or "")] for c in columns]
     pseudonyms = hashlib.sha256(b"pseudonym key" + key).hexdigest() if key else ""
     return sha256(canonical([__version__, versions, relation.sha256, relation.form, config.label, kept, pseudonyms]))
 

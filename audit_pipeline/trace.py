@@ -267,8 +267,8 @@ def _raw(column: Column) -> Column:
 
 
 def _copied(log: str, column: Column) -> ColumnSource:
-    subtype = "TRANSFORMATION" if column.masked else "IDENTITY"
-    return ColumnSource(log, column.name, subtype, masking=column.masked)
+    hidden = column.masked or column.generalised is not None  # the raw value cannot be read behind it
+    return ColumnSource(log, column.name, "TRANSFORMATION" if hidden else "IDENTITY", masking=hidden)
 
 
 def _over(dataset: str, column: str) -> ColumnSource:

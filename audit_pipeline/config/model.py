@@ -9,10 +9,12 @@ from pydantic import Field
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.charts import broken_charts
 from audit_pipeline.config.fairness import Fairness, broken_fairness, protected_groups
+from audit_pipeline.config.generalise import Generalise, broken_generalise, broken_rule
 from audit_pipeline.config.metrics import METRICS, NEEDS
 from audit_pipeline.config.policy import Policy
 from audit_pipeline.config.source import NightlySource, Reference
 from audit_pipeline.errors import did_you_mean
+from audit_pipeline.records import Generalised
 
 NAME = r"[a-z][a-z0-9_]{0,62}"
 NAME_MEANING = "a name: lower-case letters, digits and _, a letter first, at most 63 long"
@@ -59,6 +61,12 @@ class Labels(NightlySource):
     delay_nights: Annotated[int, Field(ge=0, le=3650)] = Field(
         description="nights until all labels should be there: pending before, overdue after"
     )
+    generalise: Generalise | None = None
+
+    @property
+    def generalised(self) -> Generalised | None:
+        """How the outcomes are made coarser, those of the reference too; None: they are not."""
+        return self.generalise.rule if self.generalise else None
 
 
 class Artefact(Strict):
@@ -94,6 +102,12 @@ class ColumnConfig(Strict):
         "`prediction_lo` and `prediction_hi` the ends of a regression's prediction interval",
     )
     description: str = Field(default="", description="what it holds")
+    generalise: Generalise | None = None
+
+    @property
+    def generalised(self) -> Generalised | None:
+        """How its values are made coarser; None: they are not."""
+        return self.generalise.rule if self.generalise else None
 
 
 class ModelConfig(Ruled):
@@ -147,6 +161,8 @@ class ModelConfig(Ruled):
         yield from broken_fairness(data.get("fairness"), columns, task, policy)
         yield from broken_charts(policy.get("charts"), task, protected_groups(data.get("fairness")))
         yield from _broken_metrics(data, columns, str(task))
+        yield from broken_generalise(columns)
+        yield from _broken_labels(data, columns, task)
 
     def by_role(self, role: Role) -> str | None:
         """Return the column that has `role`, or None."""
@@ -225,6 +241,14 @@ def _broken_classes(
     if data.get("artefact") is not None:
         text = "is explained for binary and regression models only: remove it from a multiclass model"
         yield ("artefact",), text
+
+
+def _broken_labels(data: dict[str, Any], columns: dict[str, Any], task: Any) -> Iterator[Broken]:
+    """What of an outcome can be made coarser: a number's only, since a class is what it is."""
+    rule = mapping(mapping(data.get("labels")).get("generalise"))
+    if rule and task != "regression":
+        yield ("labels", "generalise"), f"is for outcomes that are numbers, and this is a {task} model"
+    yield from broken_rule(rule, "number", ("labels", "generalise"))
 
 
 def _broken_metrics(data: dict[str, Any], columns: dict[str, Any], task: str) -> Iterator[Broken]:

@@ -32,6 +32,11 @@ def _agreement(model: ModelConfig, measured: Explanation, value: float) -> Findi
         f"The artefact's own output differs from the logged one by at most {value:.3g} on {measured.n:,} rows "
         f"(limit {judgement.limit:.3g})."
     )
+    if coarse := [name for name in model.features if model.columns[name].generalise]:
+        reason += (
+            f" It was given the generalised {', '.join(coarse)} of the model file: unless the model is served these "
+            "too, it is another input. Serve them generalised, or remove `artefact`."
+        )
     return Finding(
         stage=Stage.EXPLANATION,
         name="agreement",

@@ -107,6 +107,9 @@ def render_report(
         importance_domain=effect_domain(result.explanation),
         listed=LISTED,
         stopped=any(f.conclusion == "stopped" for f in result.decision.findings),
+        coarse={c.name: str(c.generalised) for c in result.snapshot.columns if c.generalised}
+        if result.snapshot
+        else {},
         masked={c.name for c in result.snapshot.columns if c.masked} if result.snapshot else set(),
     )
 

@@ -94,7 +94,8 @@ def _schema(snapshot: Snapshot) -> dg.TableSchema:
             dg.TableColumn(
                 c.name,
                 c.type,
-                description=f"{c.role}; privacy: {c.privacy}{'; pseudonymised' if c.masked else ''}",
+                description=f"{c.role}; privacy: {c.privacy}{'; pseudonymised' if c.masked else ''}"
+                + (f"; generalised: {c.generalised}" if c.generalised else ""),
                 tags={"audit/privacy": c.privacy},
             )
             for c in snapshot.columns

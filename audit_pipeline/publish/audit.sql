@@ -88,6 +88,7 @@ CREATE TABLE column_profile (
     type VARCHAR,  -- number, integer, category, boolean, date, timestamp
     role VARCHAR,  -- row_id, subject_id, feature, score, prediction, ...
     privacy VARCHAR,  -- direct_identifier, quasi_identifier, sensitive, none
+    generalised VARCHAR,  -- how values were made coarser before they were written; NULL: they were not
     n BIGINT,  -- rows
     missing BIGINT,  -- rows without a value; NULL: fewer than 11
     distinct_values BIGINT,  -- distinct values; NULL for identifiers

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from audit_pipeline.records import Generalised
 from audit_pipeline.small_cells import few
 
 Row = dict[str, Any]
@@ -23,8 +24,9 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
         hidden = {"duplicate_row_ids": _told(snapshot["duplicate_row_ids"])}
         yield "snapshot", key | snapshot | hidden | {"row_groups": len(snapshot["row_groups"]), "columns": None}
         yield "artifact", key | _artifact(snapshot | {"role": "snapshot", "media_type": PARQUET})
+    rules = {c["name"]: _rule(c.get("generalised")) for c in snapshot["columns"]} if snapshot else {}
     for profile in result["profile"]:
-        yield "column_profile", key | _profile(profile)
+        yield "column_profile", key | _profile(profile) | {"generalised": rules.get(profile["column"])}
     for file in (*result["inputs"], *execution["artifacts"]):
         yield "artifact", key | _artifact(file)
     for finding in result["decision"]["findings"]:
@@ -74,6 +76,11 @@ def _record(key: Row, record: Row, log_index: int) -> Row:
 
 def _artifact(file: Row) -> Row:
     return {name: file[name] for name in ("role", "path", "sha256", "bytes", "media_type")}
+
+
+def _rule(said: Row | None) -> str | None:
+    """Return how the values of a column were made coarser, in words; records from before there was any lack it."""
+    return str(Generalised(**said)) if said else None
 
 
 def _profile(profile: Row) -> Row:

@@ -32,6 +32,7 @@ from audit_pipeline.small_cells import in_words
 from audit_pipeline.snapshot.canonical import canonical
 from audit_pipeline.snapshot.connection import identifier, parquet, reading, working
 from audit_pipeline.snapshot.digest import row_groups
+from audit_pipeline.snapshot.generalise import generalised
 from audit_pipeline.snapshot.pseudonym import pads, pseudonym_sql
 from audit_pipeline.snapshot.write import write
 from audit_pipeline.vault import Vault
@@ -157,11 +158,15 @@ def _read(
 
 
 def _projection(columns: Sequence[Column], raw_types: dict[str, str]) -> str:
-    """Return the SELECT list; identifiers are hashed in it, before a byte is written."""
+    """Return the SELECT list; in it identifiers are hashed and values made coarser, before a byte is written."""
     parts = []
     for i, column in enumerate(columns):
         form = canonical(identifier(column.name), raw_type=raw_types[column.name], declared=column.type)
-        value = pseudonym_sql(f"({form.value})::varchar") if _is_masked(column) else form.value
+        value = form.value
+        if _is_masked(column):
+            value = pseudonym_sql(f"({value})::varchar")
+        elif column.generalised:
+            value = generalised(f"({value})", column.generalised, declared=column.type)
         parts.append(f"{value} as c{i}, {form.fault} as f{i}")
     return ", ".join(parts)
 

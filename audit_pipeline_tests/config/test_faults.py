@@ -71,6 +71,35 @@ def test_a_fault_of_the_model_file(tmp_path: Path, old: str, new: str, fault: st
     assert any(line.startswith(f"{M}: {fault}") for line in found), found
 
 
+GENERALISED = {  # what is said of the column age, an integer -> the fault
+    "{}": "generalise: says nothing: give one of bands, round, floor, top, to, prefix",
+    "{round: 5, floor: 5}": "generalise: gives more than one rule; only `round` and `floor` go with `top`",
+    "{bands: [0, 18], top: 90}": "generalise: gives more than one rule",
+    "{bands: [18, 18]}": "generalise: `bands` must rise",
+    "{bands: [0.5]}": "generalise.bands: must be whole, as the values are",
+    "{floor: 2.5}": "generalise.floor: must be whole, as the values are",
+    "{round: 0}": "generalise.round: Input should be greater than 0",
+    "{to: year}": "generalise.to: does not fit the type integer: it takes bands, round, floor, top",
+    "{floor: 5}, role: subject_id": "generalise: is for columns with the role feature, segment, time; this one is a",
+}
+
+
+@pytest.mark.parametrize("said", GENERALISED)
+def test_a_rule_that_makes_no_value_coarser(tmp_path: Path, said: str) -> None:
+    model = changed(MODEL, "quasi_identifier}", f"quasi_identifier, generalise: {said}}}")
+    assert any(f"columns.age.{GENERALISED[said]}" in fault for fault in faults(write(tmp_path, model=model)))
+
+
+def test_what_cannot_be_made_coarser(tmp_path: Path) -> None:
+    identifier = changed(MODEL, "quasi_identifier}", "direct_identifier, generalise: {floor: 5}}")
+    assert "has nothing to do: a direct identifier becomes a pseudonym" in str(
+        faults(write(tmp_path, model=identifier))
+    )
+    labels = 'labels: {path: "l/{night}.csv", column: y, privacy: none, delay_nights: 1, generalise: {round: 5}}\n'
+    [fault] = faults(write(tmp_path, model=MODEL + labels))
+    assert "labels.generalise: is for outcomes that are numbers, and this is a binary model" in fault
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
