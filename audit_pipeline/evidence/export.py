@@ -102,14 +102,20 @@ class _Pack:
         """Return the entries about these model-nights, and those that introduced keys; no record that was purged."""
         about = [e for e in self.entries if e.model_id == model_id and first <= e.night <= last and e.kind in TOLD]
         about = [e for e in about if e.kind != RECORD or self.store.is_kept(e, self.purged)]
-        return [*(e for e in self.entries if e.kind == KEY), *about]
+        told = {e.index for e in about}
+        names = {file["path"] for e in about if e.kind == RECORD for file in files_of(self._record(e))}
+        shared = [e for e in self.entries if e.index not in told and names & _touched(e)]  # inputs of other nights too
+        return [*(e for e in self.entries if e.kind == KEY), *about, *shared]
+
+    def _record(self, entry: LogEntry) -> dict[str, Any]:
+        return self.store.read_record(entry.model_id, entry.night, entry.digest)
 
     def files(self, chosen: Sequence[LogEntry]) -> Iterator[tuple[str, Path]]:
         """Yield name in the pack and path of every record and of the files it names, as far as they may leave."""
         for entry in chosen:
             if entry.kind != RECORD:
                 continue
-            record = self.store.read_record(entry.model_id, entry.night, entry.digest)
+            record = self._record(entry)
             path = self.store.record_path(entry.model_id, entry.night, entry.digest)
             yield f"files/{path.relative_to(self.store.root).as_posix()}", path
             for file in files_of(record):
@@ -165,6 +171,13 @@ class _Pack:
         key = self.root.key_id or "none: the log is unsigned"
         rows = "in this pack: personal data, handle them so" if self.with_rows else "left out; their digests stand"
         return text.format(model_id=model_id, files=files, key=key, rows=rows, left_out=len(self.left_out))
+
+
+def _touched(entry: LogEntry) -> set[str]:
+    """Return the files that an erasure or a purge is about."""
+    if entry.kind == ERASURE:
+        return {str(entry.body.get("path"))}
+    return {path for path, _ in purges([entry])}
 
 
 def _write(target: Path, texts: dict[str, bytes], files: dict[str, Path]) -> None:

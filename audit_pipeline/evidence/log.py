@@ -47,12 +47,10 @@ class Log:
         Raises:
             EvidenceError: a line that seems to be one is no entry.
         """
-        mark = f'"kind":"{kind}"'.encode()
-        for number, line in enumerate(self.lines.read()):
-            if mark in line:
-                entry = parse(line, number)
-                if entry.kind == kind:
-                    yield entry
+        for number, line in self.lines.having(f'"kind":"{kind}"'.encode()):
+            entry = parse(line, number)
+            if entry.kind == kind:
+                yield entry
 
     def append(
         self, kind: str, *, model_id: str, night: str, digest: str, body: dict[str, Any], run: str = ""

@@ -188,6 +188,8 @@ class Store:
 
     def is_kept(self, entry: LogEntry, gone: Purges) -> bool:
         """Tell whether a record was not purged, or is there again."""
+        if not gone:  # nearly always
+            return True
         path = self.record_path(entry.model_id, entry.night, entry.digest)
         return (path.relative_to(self.root).as_posix(), entry.digest) not in gone or path.exists()
 

@@ -56,10 +56,9 @@ def find(store: Store, known: Known, person: str, *, model_id: str | None, key: 
     by_row: list[Holding] = []
     unsearched: list[tuple[str, str]] = []
     for path in wanted:
-        values, why = search.values(path, model_id)
+        rows, why = search.look(path, model_id)
         if why:
             unsearched.append((path, why))
-        rows = search.rows(path, values) if not why else {}
         count = sum(int(mask.sum()) for mask in rows.values())
         if count:
             by = by_row if search.by_row(path) else by_person
@@ -79,22 +78,27 @@ class _Search:
         self._ids: dict[tuple[str, date], set[Any]] | None = None
         self._read: dict[str, Rows] = {}
 
-    def rows(self, path: str, values: Values) -> Rows:
+    def _rows(self, path: str, values: Values) -> Rows:
         """Return the rows of a file that hold one of the values; a file is read once."""
         if path not in self._read:
             self._read[path] = _rows(self._store.root / path, values) if any(values.values()) else {}
         return self._read[path]
 
+    def look(self, path: str, model_id: str | None) -> tuple[Rows, str]:
+        """Return the rows of the person in a file; or why they cannot be told."""
+        try:
+            values, why = self._values(path, model_id)
+            return ({}, why) if why else (self._rows(path, values), "")
+        except ValueError:
+            return {}, "cannot be read"
+
     def by_row(self, path: str) -> bool:
         """Tell whether a file says whose a row is by its row id only."""
         return not self._persons(path, None)
 
-    def values(self, path: str, model_id: str | None) -> tuple[Values, str]:
+    def _values(self, path: str, model_id: str | None) -> tuple[Values, str]:
         """Return what to look for in which columns of a file; or why it cannot be told whose its rows are."""
-        try:
-            persons = self._persons(path, model_id)
-        except ValueError:
-            return {}, "cannot be read"
+        persons = self._persons(path, model_id)
         if persons:
             return self._names(persons), ""
         named = self._known.files.get(path)
@@ -138,7 +142,7 @@ class _Search:
         found: dict[tuple[str, date], set[Any]] = defaultdict(set)
         for path, named in self._known.files.items():
             if "snapshot" in named.roles and (self._store.root / path).exists():
-                rows = self.rows(path, self._names(self._persons(path, None)))
+                rows = self._rows(path, self._names(self._persons(path, None)))
                 ids = set(_taken(self._store.root / path, rows, self._row_ids(path)))
                 for night in named.model_nights:
                     found[night] |= ids
@@ -175,16 +179,24 @@ def _columns(path: Path) -> Collection[str]:
 
 
 def _rows(path: Path, values: Values) -> Rows:
-    """Return the rows that hold one of the values, for the row groups that have any."""
+    """Return the rows that hold one of the values, for the row groups that have any.
+
+    Raises:
+        ValueError: it is no Parquet file that can be read.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     found: Rows = {}
-    with pq.ParquetFile(path) as file:
-        for index in range(file.num_row_groups):
-            table = file.read_row_group(index, columns=list(values))
-            masks = [_is_one_of(table[column], wanted) for column, wanted in values.items() if wanted]
-            if masks and (mask := _any(masks)).any():
-                found[index] = mask
+    try:
+        with pq.ParquetFile(path) as file:
+            for index in range(file.num_row_groups):
+                table = file.read_row_group(index, columns=list(values))
+                masks = [_is_one_of(table[column], wanted) for column, wanted in values.items() if wanted]
+                if masks and (mask := _any(masks)).any():
+                    found[index] = mask
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError("no Parquet file") from error
     return found
 
 

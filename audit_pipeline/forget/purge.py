@@ -134,7 +134,10 @@ def _chosen(project: Project, store: Store, day: date, model_id: str | None, nig
         wanted = (model_id is None or models == {model_id}) and (night is None or nights == {night})
         if wanted and (store.root / file.path).is_file():
             judged = _judged(project, store, file, found, day)
-            (going if isinstance(judged, Going) else kept).append(judged)  # type: ignore[arg-type]
+            if isinstance(judged, Going):
+                going.append(judged)
+            else:
+                kept.append(judged)
     if night is not None and not going:
         reasons = list(dict.fromkeys(one.reason for one in kept)) or ["There is no file that stands on it alone."]
         raise KeptError(f"Nothing of {night} was purged. {' '.join(reasons)}")

@@ -32,8 +32,8 @@ def read_footer(file: BinaryIO) -> Struct:
     data = file.read(length)
     try:
         found: Struct = _Reader(data).value(STRUCT)
-    except IndexError:
-        raise ValueError("the footer ends too early") from None
+    except (IndexError, RecursionError):
+        raise ValueError("the footer ends too early, or has no end") from None
     if footer_bytes(found) != data:
         raise ValueError("the footer is not written as it is read")
     return found
