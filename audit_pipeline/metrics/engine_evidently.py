@@ -64,6 +64,7 @@ from audit_pipeline.metrics.report_text import (
     why_exact,
 )
 from audit_pipeline.records import Drift, DriftScore, Fairness, Performance, PerformanceMetric
+from audit_pipeline.small_cells import few
 
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
 
@@ -128,7 +129,7 @@ def evidently_report(
             data = frame(now, kinds)
             shared = _dataset(data, kinds)
             runs = [_drift_run(data, shared, frame(before, kinds), model, drift, night)]
-            runs += [_summary_run(shared, list(data.columns), night)]
+            runs += [_summary_run(shared, _countable(data), night)]
             runs += _quality_runs(labelled_rows(now, labels, model), model, performance, night)
             runs += [_exact_run(Drift((), ()), others, night)]
     scores = tuple(score for run in runs for score in run.scores)
@@ -253,8 +254,14 @@ def _evidently_score(exact: DriftScore, value: float | None, reason: str | None,
     )
 
 
+def _countable(data: pd.DataFrame) -> list[str]:
+    """Return the columns whose missing values may be counted on a page: none, or no small cell of them."""
+    missing = {name: int(data[name].isna().sum()) for name in data.columns}
+    return [name for name, count in missing.items() if not few(count) and not few(len(data) - count)]
+
+
 def _summary_run(current: Dataset, columns: Sequence[str], night: date) -> _Run:
-    """Rows, and missing values per column."""
+    """Rows, and missing values of the columns that may tell them."""
     metrics = [RowCount(), *(MissingValueCount(column=name) for name in columns)]
     found = _run(metrics, current, None, night)
     return _Run("Rows and missing values of the night", found.snapshots, failed=found.failures(metrics))
