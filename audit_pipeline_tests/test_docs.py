@@ -116,7 +116,9 @@ def test_a_link_leads_somewhere(page: Path) -> None:
 
 
 def test_operations_quotes_what_verify_says() -> None:
-    source = "".join(map(inspect.getsource, (sys.modules[verify_function.__module__], verify_file, verify_log, keyring)))
+    source = "".join(
+        map(inspect.getsource, (sys.modules[verify_function.__module__], verify_file, verify_log, keyring))
+    )
     section = OPERATIONS.split("## When `verify` fails")[1].split("\n## ")[0]
     quoted = [q for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for q in re.findall(r"`([^`]+)`", row)]
     assert len(quoted) >= 6
