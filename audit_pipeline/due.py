@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from audit_pipeline import sources
 from audit_pipeline.config import ModelConfig, NightlySource, Project
 from audit_pipeline.durable import storing
 from audit_pipeline.errors import ConfigError, Fault, SourceError
+from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import canonical, sha256
+from audit_pipeline.evidence.entry import PURGE
+from audit_pipeline.evidence.purged import purged_nights
 
 ABSENT, OVERDUE, PENDING, NONE = "absent", "overdue", "pending", "none"
 NEVER = date.max.isoformat()
@@ -192,6 +196,7 @@ def _due(
     project: Project, models: Iterable[ModelConfig], nights: Sequence[date], newest: date | None, force: bool
 ) -> Iterator[Due]:
     evidence = project.layout.audit / "evidence"
+    purged = cache(lambda: purged_nights(Store(project.layout).log.of_kind(PURGE)))
     for model in models:
         notes, state = _notes(_file(project, model.model_id)), _state_of(project, model)
         records = f"{evidence / model.model_id}{os.sep}"
@@ -200,6 +205,8 @@ def _due(
             known = note is not None and os.path.exists(f"{records}{night}/{note['record']}.json")  # noqa: PTH110
             if not known:
                 audited = os.path.isdir(f"{records}{night}")  # noqa: PTH112
+                if not audited and not force and (model.model_id, night) in purged():
+                    continue
                 yield Due(model.model_id, night, fingerprint(now), "state lost" if audited else _new(now))
             elif note is not None and note["state"] != now:
                 yield Due(model.model_id, night, fingerprint(now), _why(note["state"], now))

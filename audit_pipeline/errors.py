@@ -14,10 +14,17 @@
     │   ├── ModelDigestError        the artefact is not the file the configuration pins
     │   └── UntrustedModelError     the artefact holds types outside the reviewed list
     ├── EvidenceError               the store is not what its records say
-    │   └── StorageError            the disk is full or refuses; what stood before is not lost
+    │   ├── CiphertextError         an encrypted file, or its wrapped key, was changed, cut off or swapped
+    │   ├── StorageError            the disk is full or refuses; what stood before is not lost
+    │   ├── AddressTakenError       another file stands where one is to be kept
+    │   ├── ErasedError             a source still holds rows that were erased
+    │   └── BusyError               a run is at work: what must be alone has not begun
+    ├── KeptError                   a hold or a retention class forbids to delete
     ├── NotReplayableError          what a past result stands on is not there any more
     ├── KeyMissingError             a key that is needed is not where its reference points
+    │   ├── EncryptedError          a file is encrypted, and the key at hand does not open it
     │   └── SecretMissingError      another secret, such as a channel's address, is not there
+    ├── MemoryRoomError             there is no room in memory for what may not be on a disk
     ├── LineageError                an event or a lineage question cannot be answered
     │   └── RelayError              the consumer of lineage did not take an event, and may take it later
     ├── PublishError                the published database is missing or could not be written
@@ -208,6 +215,60 @@ class StorageError(EvidenceError):
         super().__init__(f"'{name}' was not written: {why}. What stood before is not lost: mend it and run again.")
 
 
+class CiphertextError(EvidenceError):
+    """An encrypted file, or the wrapped key beside it, is not what was written."""
+
+    def __init__(self, name: str, fault: str) -> None:
+        """`name` is the file without the suffix of its encryption; `fault` a clause."""
+        self.name, self.fault = name, fault
+        super().__init__(
+            f"{name} cannot be decrypted: {fault}. `audit-pipeline verify` says what else is not as the log "
+            "says; restore it from a backup."
+        )
+
+
+class AddressTakenError(EvidenceError):
+    """Another file stands at the address of one that is to be kept."""
+
+    def __init__(self, path: str) -> None:
+        """`path` is below the audit folder."""
+        self.path = path
+        super().__init__(f"{path} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
+
+
+class ErasedError(EvidenceError):
+    """A source still holds rows that were erased here: it is not frozen again."""
+
+    exit_code = ExitCode.NOT_EVALUATED
+
+    def __init__(self, source: str, *, path: str) -> None:
+        """`source` is what was to be frozen, `path` what was made of it before and lost rows since."""
+        self.source, self.path = source, path
+        super().__init__(
+            f"'{source}' still holds rows that were erased from {path}: it was not frozen again. "
+            "Erase the person in the source as well, then run this night again."
+        )
+
+
+class BusyError(EvidenceError):
+    """Somebody is at work in the store, and this must be alone."""
+
+    exit_code = ExitCode.NOT_EVALUATED
+
+    def __init__(self, what: str) -> None:
+        """`what` is the command that did not begin."""
+        self.what = what
+        super().__init__(
+            f"A run is at work in this store: `{what}` has not begun. Call it again when the run has ended."
+        )
+
+
+class KeptError(AuditError):
+    """A legal hold or a retention class forbids to delete what was asked for; nothing was deleted."""
+
+    exit_code = ExitCode.USAGE
+
+
 class NotReplayableError(AuditError):
     """A past night cannot be computed anew; the message is a clause that says why."""
 
@@ -226,6 +287,19 @@ class KeyMissingError(AuditError):
         )
 
 
+class EncryptedError(KeyMissingError):
+    """A file is encrypted, and the key at hand does not open it."""
+
+    def __init__(self, name: str, *, why: str) -> None:
+        """`name` is the file without the suffix of its encryption; `why` a clause that names the key."""
+        self.name, self.why = name, why
+        AuditError.__init__(
+            self,
+            f"{name} is encrypted {why}. Name the right key in `keys.encryption` of project.yaml, restore it from "
+            "your backup, or, where `audit-pipeline keys rewrap` did not finish, call that again.",
+        )
+
+
 class SecretMissingError(KeyMissingError):
     """A secret other than a key is not where its reference points."""
 
@@ -235,6 +309,20 @@ class SecretMissingError(KeyMissingError):
         kind, _, where = reference.partition(":")
         remedy = f"Set the variable {where}" if kind == "env" else f"Write it to the file {where}"
         AuditError.__init__(self, f"The {name} is not at '{reference}'. {remedy} where this program runs.")
+
+
+class MemoryRoomError(AuditError):
+    """There is no room in memory for what may not be on a disk."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, fault: str) -> None:
+        """`fault` is a clause that says what is wrong."""
+        self.fault = fault
+        super().__init__(
+            f"{fault}. Raise `limits.decrypted`, or name a tmpfs with more room in `limits.tmpfs` of project.yaml "
+            "(a container's own is enlarged with --shm-size)."
+        )
 
 
 class LineageError(AuditError):

@@ -83,7 +83,7 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
             entries = list(covered(store.log.entries(), store.log.roots.all()))
         except EvidenceError as error:
             raise PublishError(f"audit.duckdb was not published. {error}") from error
-        path = publish(project.layout, entries, store.read_record, also=beside, anew=anew, roles=roles, key=key)
+        path = publish(project.layout, entries, store.kept_record, also=beside, anew=anew, roles=roles, key=key)
         with suppress(OSError):  # without the note, the next call publishes again
             seen.parent.mkdir(parents=True, exist_ok=True)
             seen.write_bytes(state)

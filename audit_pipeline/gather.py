@@ -5,23 +5,25 @@ A fault of a source becomes a finding or a stated problem here; what comes after
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 from audit_pipeline import in_memory, sources
 from audit_pipeline import snapshot as snapshots
 from audit_pipeline.config import AuditedModel, Limits, ModelConfig, Project, ReferenceConfig
 from audit_pipeline.config.secrets import read_key
 from audit_pipeline.errors import (
+    AddressTakenError,
     ColumnMissingError,
     ColumnTypeError,
+    ErasedError,
     ExplainError,
     NightEmptyError,
     NightMissingError,
     SourceError,
 )
 from audit_pipeline.evidence import Store, signing_key
+from audit_pipeline.evidence.erased import erased_rows
 from audit_pipeline.explain import pinned_digest
 from audit_pipeline.records import (
     Column,
@@ -36,10 +38,13 @@ from audit_pipeline.records import (
 )
 from audit_pipeline.refrozen import frozen_before, origin_of
 from audit_pipeline.stages import Stopwatch
+from audit_pipeline.vault import Vault
+from audit_pipeline.window import PARQUET, window
 
-YAML, BINARY, PARQUET = "application/yaml", "application/octet-stream", "application/vnd.apache.parquet"
-COMPARED = (  # roles a reference may have
+YAML, BINARY = "application/yaml", "application/octet-stream"
+COMPARED = (  # roles a reference may have; the person, so that its rows can be found and erased
     "row_id",
+    "subject_id",
     "feature",
     "segment",
     "score",
@@ -108,8 +113,10 @@ def require_keys(project: Project) -> None:
 
     Raises:
         KeyMissingError: it is not.
+        MemoryRoomError: files are to be encrypted, and there is no tmpfs to read them in.
     """
     signing_key(project.config, project.root)
+    Vault.of(project.config, project.root).require()
     for model in project.models.values():
         pseudonym_key(project, model.config)
 
@@ -128,18 +135,28 @@ class _Freezer:
         self.key = pseudonym_key(project, model)
 
     def freeze(self, relation: Relation, columns: Sequence[Column], *, place: str, suffix: str = "") -> Snapshot:
-        """Write the canonical columns of `relation` under `place`."""
+        """Write the canonical columns of `relation` under `place`.
+
+        Raises:
+            ErasedError: that file was frozen before, and rows of it were erased.
+            AuditError: as `snapshot.take`.
+        """
         limits = self.project.config.limits
-        return snapshots.take(
-            relation,
-            columns,
-            store=self.store.root,
-            place=place,
-            suffix=suffix,
-            key=self.key,
-            threads=limits.threads,
-            memory=limits.memory,
-        )
+        try:
+            return snapshots.take(
+                relation,
+                columns,
+                vault=self.store.vault,
+                place=place,
+                suffix=suffix,
+                key=self.key,
+                threads=limits.threads,
+                memory=limits.memory,
+            )
+        except AddressTakenError as error:
+            if erased_rows(self.store, error.path, sha256=self.store.vault.sha256(error.path)) is None:
+                raise
+            raise ErasedError(relation.name, path=error.path) from error
 
     def columns(self, names: Sequence[str] | None = None) -> tuple[Column, ...]:
         """Return the model's columns as the snapshot knows them (all, or those of `names`)."""
@@ -195,16 +212,17 @@ def _with_log(gathered: Gathered, freezer: _Freezer, night: date) -> Gathered:
         relation, freezer.columns(), place=f"snapshots/{model.model_id}/{night.isoformat()}", suffix=".parquet"
     )
     gathered = replace(gathered, source=relation.name, snapshot=frozen)
-    return described(gathered, model, freezer.project.config.limits, root=freezer.store.root)
+    return described(gathered, model, freezer.project.config.limits, vault=freezer.store.vault)
 
 
-def described(gathered: Gathered, model: ModelConfig, limits: Limits, *, root: Path) -> Gathered:
-    """Add what the snapshot below `root` looks like, when there is one: profile and model versions."""
+def described(gathered: Gathered, model: ModelConfig, limits: Limits, *, vault: Vault) -> Gathered:
+    """Add what the snapshot in `vault` looks like, when there is one: profile and model versions."""
     frozen = gathered.snapshot
     if frozen is None:
         return gathered
-    profile = snapshots.profile(root / frozen.path, frozen.columns, threads=limits.threads, memory=limits.memory)
-    return replace(gathered, profile=profile, versions_seen=_versions(model, root / frozen.path, memory=limits.memory))
+    path = vault.plain(frozen.path)
+    profile = snapshots.profile(path, frozen.columns, threads=limits.threads, memory=limits.memory)
+    return replace(gathered, profile=profile, versions_seen=_versions(model, path, memory=limits.memory))
 
 
 def _versions(model: ModelConfig, path: Path, *, memory: str) -> tuple[tuple[str, int], ...]:
@@ -293,19 +311,7 @@ def _with_label(relation: Relation, config: ReferenceConfig) -> Relation:
 
 def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int) -> Gathered:
     """Use the newest earlier nights whose data was not stopped by a check."""
-    found: list[tuple[date, str, FileRef]] = []
-    heads = freezer.store.heads()
-    first = min((key[1] for key in heads if key[0] == freezer.model.model_id), default=night.isoformat())
-    earlier = night - timedelta(days=1)
-    while len(found) < nights and earlier.isoformat() >= first:
-        head = heads.get((freezer.model.model_id, earlier.isoformat()))
-        if head is not None:
-            record = freezer.store.read_record(head.model_id, head.night, head.digest)
-            kept = record["result"]["snapshot"]
-            if kept and not _was_stopped(record):
-                ref = FileRef("reference", kept["path"], kept["sha256"], kept["bytes"], PARQUET)
-                found.append((earlier, head.body["result_digest"], ref))
-        earlier -= timedelta(days=1)
+    found = window(freezer.store, freezer.model.model_id, night, nights=nights)
     if not found:
         problem = (
             "this is the first audited night and the reference is a window of earlier ones. The next night is "
@@ -317,11 +323,6 @@ def _with_window(gathered: Gathered, freezer: _Freezer, night: date, nights: int
         references=tuple(ref for _, _, ref in found),
         look_back=tuple((earlier, digest) for earlier, digest, _ in found),
     )
-
-
-def _was_stopped(record: dict[str, Any]) -> bool:
-    """Whether the line of a night ended at its data; the first night of a window lacks drift and is still good data."""
-    return any(f["conclusion"] == "stopped" for f in record["result"]["decision"]["findings"])
 
 
 def _with_artefact(gathered: Gathered, project: Project, model: ModelConfig, store: Store) -> Gathered:

@@ -23,10 +23,17 @@ def connect(*, threads: int, memory: str, spills: bool = True, keeps_order: bool
     Args:
         threads: of DuckDB.
         memory: its limit, e.g. "1GB".
-        spills: whether what does not fit may go to the system's folder for temporary files; never for raw rows.
+        spills: whether what does not fit may go to the folder for temporary files of now; never for raw rows.
         keeps_order: whether rows come in the order of the file.
     """
-    return _instance(os.getpid(), threads, memory, spills, keeps_order).cursor()
+    folder = str(Path(tempfile.gettempdir(), f"audit-{os.getpid()}")) if spills else ""
+    return _instance(os.getpid(), threads, memory, folder, keeps_order).cursor()
+
+
+@atexit.register
+def _close() -> None:
+    """Let go of them: what is there at the end of the process is reported as leaked."""
+    _instance.cache_clear()
 
 
 @cache
@@ -34,7 +41,7 @@ def _instance(
     process: int,  # a forked child must not use its parent's threads
     threads: int,
     memory: str,
-    spills: bool,
+    spill: str,
     keeps_order: bool,
 ) -> duckdb.DuckDBPyConnection:
     settings: dict[str, Setting] = {
@@ -44,7 +51,5 @@ def _instance(
         "preserve_insertion_order": keeps_order,
         "enable_external_file_cache": False,  # a file that was changed in between is read as it is
     }
-    settings["temp_directory"] = str(Path(tempfile.gettempdir(), f"audit-{process}")) if spills else ""
-    instance = duckdb.connect(":memory:", config=settings)
-    atexit.register(instance.close)  # what is open at the end of the process is reported as leaked
-    return instance
+    settings["temp_directory"] = spill
+    return duckdb.connect(":memory:", config=settings)

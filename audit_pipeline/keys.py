@@ -1,16 +1,17 @@
-"""The project's keys: made once, and the signing key handed over to its successor."""
+"""The project's keys: made once, the signing key handed over, and the encryption key exchanged for another."""
 
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit_pipeline.cipher import WrappingKey
 from audit_pipeline.config import Project
 from audit_pipeline.config.secrets import read_key
-from audit_pipeline.durable import write_whole
+from audit_pipeline.durable import sync, write_whole
 from audit_pipeline.errors import ConfigError, EvidenceError, Fault
 from audit_pipeline.evidence import SigningKey, Store, rotate, signing_key
 
-NAMES = ("pseudonym.key", "signing.key")
+NAMES = ("pseudonym.key", "signing.key", "encryption.key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,7 @@ def hand_over(project: Project, *, to: str | None = None, lost: bool = False) ->
         KeyMissingError: the old or the new key is not there.
         EvidenceError: a run is at work, or the log is not one to go on with.
     """
-    reference = project.config.keys.signing
-    if reference is None:
-        raise ConfigError([Fault("project.yaml", "keys.signing", "is not set: there is no key to hand over")])
-    kind, _, where = reference.partition(":")
-    if to is None and kind != "file":
-        text = f"is '{reference}', which this program cannot write. Put a new key elsewhere and name it with --to"
-        raise ConfigError([Fault("project.yaml", "keys.signing", text)])
-    file = project.root / where
+    reference, file = _replaceable(project, "signing", project.config.keys.signing, to)
     following = file.with_name(f"{file.name}.next")
     if to is None and not following.exists():
         _make(following)
@@ -82,6 +76,61 @@ def hand_over(project: Project, *, to: str | None = None, lost: bool = False) ->
     if to is None:
         following.replace(file)
     return HandedOver(old.key_id if old else "", new.key_id, to or reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """What became of the encryption key."""
+
+    key_id: str  # name of the key from now on
+    reference: str  # where `keys.encryption` must point from now on
+    files: int  # whose keys it wraps now
+
+
+def rewrap(project: Project, *, to: str | None = None) -> Rewrapped:
+    """Let another key wrap the keys of all encrypted files; the files themselves stay as they are.
+
+    A call that died is made again and finishes.
+
+    Args:
+        project: the project.
+        to: where the new key is, `file:PATH` or `env:NAME`; default: one is made, and takes the place of the old file.
+
+    Raises:
+        ConfigError: no encryption key is configured, or it is no file that could be replaced.
+        KeyMissingError: the old or the new key is not there.
+        EvidenceError: a run is at work, or a wrapped key was changed.
+    """
+    reference, file = _replaceable(project, "encryption", project.config.keys.encryption, to)
+    following = file.with_name(f"{file.name}.next")
+    if to is None and not following.exists():
+        _make(following)
+    old = WrappingKey(read_key("encryption", reference, project.root))
+    new = WrappingKey(read_key("new encryption", to or f"file:{following}", project.root))
+    store = Store(project.layout)
+    with store.quiet() as quiet:
+        if not quiet:
+            raise EvidenceError("A run is at work and reads with the old key. Exchange the key when it has ended.")
+        files = store.vault.rewrap(old, new)
+        if to is None:
+            following.replace(file)
+            sync(file.parent)
+    return Rewrapped(new.key_id, to or reference, files)
+
+
+def _replaceable(project: Project, name: str, reference: str | None, to: str | None) -> tuple[str, Path]:
+    """Return where a key is, and its file, which a new one may replace unless that goes elsewhere.
+
+    Raises:
+        ConfigError: there is no such key, or it is in no file.
+    """
+    if reference is None:
+        raise ConfigError([Fault("project.yaml", f"keys.{name}", "is not set: there is no key to hand over")])
+    kind, _, where = reference.partition(":")
+    if to is None and kind != "file":
+        text = f"is '{reference}', which this program cannot write. Put a new key elsewhere and name it with --to"
+        raise ConfigError([Fault("project.yaml", f"keys.{name}", text)])
+    return reference, project.root / where
 
 
 def _sign_over(store: Store, new: SigningKey, *, run: str) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from audit_pipeline.cached import Cached
 from audit_pipeline.config import Limits, ModelConfig, Project
 from audit_pipeline.decision import Measured, nights_to_look_back
 from audit_pipeline.errors import AuditError, ModelDigestError
@@ -31,6 +32,7 @@ from audit_pipeline.records import (
 )
 from audit_pipeline.stages import Stopwatch, sentence, unless_full
 from audit_pipeline.tell import told_measures
+from audit_pipeline.vault import Vault
 
 if TYPE_CHECKING:
     from audit_pipeline.metrics.domain import Told  # numpy: not at import
@@ -39,24 +41,28 @@ T = TypeVar("T")
 
 
 def measure(
-    project: Project, model: ModelConfig, night: date, gathered: Gathered, *, work: Path, watch: Stopwatch
+    project: Project, model: ModelConfig, night: date, gathered: Gathered, *, vault: Vault, work: Path, watch: Stopwatch
 ) -> Measured:
     """Run checks, metrics and explanation over what was frozen.
 
     A night without a usable log, or with a failed critical check, ends where it stands: what comes after is
     not run, and not passed.
+
+    Raises:
+        EvidenceError: what was frozen is encrypted, and was changed since.
+        MemoryRoomError: it is encrypted, and does not fit into memory.
     """
     snapshot = gathered.snapshot
     if snapshot is None:
         return Measured(faults=gathered.faults)
-    night_of = _Night(project, model, night, gathered, snapshot, work, watch)
+    night_of = _Night(project, model, night, gathered, snapshot, vault, work, watch)
     validation = night_of.attempt(Stage.VALIDATION, night_of.validate)
     if snapshot.duplicate_row_ids or (validation is not None and validation.stops):
         return Measured(snapshot, validation, faults=(*gathered.faults, *night_of.faults, _stopped()))
     drift = night_of.attempt(Stage.DRIFT, night_of.drift)
     performance = night_of.attempt(Stage.PERFORMANCE, night_of.performance)
     fairness = night_of.fairness() if model.fairness else None
-    drift, performance = night_of.report(drift, performance)
+    drift, performance = night_of.report(drift, performance, fairness)
     explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.artefact else None
     faults = (*gathered.faults, *night_of.faults)
     return Measured(snapshot, validation, drift, performance, explanation, faults, fairness)
@@ -95,15 +101,17 @@ class _Night:
         night: date,
         gathered: Gathered,
         snapshot: Snapshot,
+        vault: Vault,
         work: Path,
         watch: Stopwatch,
     ) -> None:
         self._project, self._model, self._night = project, model, night
         self._gathered, self._snapshot, self._watch = gathered, snapshot, watch
-        self._store = project.layout.audit
-        self._current = self._store / snapshot.path
-        self._references = tuple(self._store / ref.path for ref in gathered.references)
-        self._labels = self._store / gathered.labels.path if gathered.labels else None
+        self._vault = vault
+        self._current = vault.plain(snapshot.path)
+        self._references = tuple(vault.plain(ref.path) for ref in gathered.references)
+        self._labels = vault.plain(gathered.labels.path) if gathered.labels else None
+        self._artefact = vault.plain(gathered.artefact.path) if gathered.artefact else None
         self._rendered = work / "rendered"
         self._rendered.mkdir()
         self._told: Told | None = None  # what the domain classifier said, for the stages after it
@@ -178,12 +186,13 @@ class _Night:
             unless_full(error)
             return untold(DomainScore(None, None, None, 0, 0, 0, seed, sentence(error)))
 
-    def _kept_reference(self) -> Path | None:
+    def _kept_reference(self) -> Cached | None:
         """Where the columns of a reference file are kept; a window is another reference every night."""
         if self._model.reference.window is not None:
             return None
         [reference] = self._gathered.references
-        return self._store / ".cache" / "reference" / self._model.model_id / reference.sha256
+        folder = self._vault.root / ".cache" / "reference" / self._model.model_id / reference.sha256
+        return self._vault.cached(folder)
 
     def performance(self) -> Performance:
         """Measure quality, as far as labels are there."""
@@ -245,7 +254,9 @@ class _Night:
             self.faults.append(_broken(Stage.PERFORMANCE, "fairness", error))
             return None
 
-    def report(self, drift: Drift | None, performance: Performance | None) -> tuple[Drift | None, Performance | None]:
+    def report(
+        self, drift: Drift | None, performance: Performance | None, fairness: Fairness | None
+    ) -> tuple[Drift | None, Performance | None]:
         """Let Evidently compute and draw its own; its numbers stand beside ours under its name."""
         if drift is None or performance is None:
             return drift, performance
@@ -263,6 +274,7 @@ class _Night:
                 folder=self._rendered,
                 rows=self._snapshot.rows,
                 row_limit=self._limits.evidently_rows,
+                fairness=fairness,
             )
         except Exception as error:  # noqa: BLE001 (the edge: the report never takes the numbers down)
             unless_full(error)
@@ -277,13 +289,13 @@ class _Night:
         """Explain the model on a recorded sample; the artefact must be the pinned one."""
         from audit_pipeline import explain
 
-        artefact, pinned = self._gathered.artefact, self._gathered.artefact_sha256
+        artefact, pinned = self._artefact, self._gathered.artefact_sha256
         if artefact is None or pinned is None:
             raise AuditError(self._gathered.artefact_problem or "The model file is not there.")
         try:
             explanation = explain.explain(
                 self._current,
-                self._store / artefact.path,
+                artefact,
                 self._model,
                 sha256=pinned,
                 seed=self._project.config.seed,

@@ -70,7 +70,8 @@ def audit_model_night(
 
     Raises:
         ConfigError: no such model.
-        KeyMissingError: the pseudonym key or the signing key is not there.
+        KeyMissingError: a key that the project names is not there.
+        MemoryRoomError: files are encrypted, and there is no room in memory to read them.
         StorageError: the disk is full; nothing half-written is left as evidence, and the night is still due.
         EvidenceError: the log is damaged.
     """
@@ -86,7 +87,7 @@ def audit_model_night(
         gathered, measured = Gathered(), Measured()
         try:
             gathered = gather(project, model, night, store=store, newest=newest or night, watch=watch)
-            measured = measure(project, model.config, night, gathered, work=work, watch=watch)
+            measured = measure(project, model.config, night, gathered, vault=store.vault, work=work, watch=watch)
             with watch.stage(Stage.AUDIT):
                 past = Past(store, model_id, before=night)
                 result, measured = judge(project, model_id, night, gathered, measured, past)

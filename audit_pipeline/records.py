@@ -115,6 +115,19 @@ class RowGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class CutGroup:
+    """One row group of a file from which rows were taken, before and after; one without rows left has 0 bytes."""
+
+    index: int  # in the file as it was frozen
+    rows_before: int
+    rows: int
+    offset: int  # of what is there now, bytes
+    length: int  # bytes
+    sha256_before: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A frozen table: the night's log, a reference, or labels, in canonical columns."""
 

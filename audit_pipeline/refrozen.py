@@ -10,7 +10,6 @@ from contextlib import suppress
 
 from audit_pipeline import __version__
 from audit_pipeline.config import ReferenceConfig
-from audit_pipeline.durable import file_sha256
 from audit_pipeline.engines import engine_versions
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence import Store
@@ -39,6 +38,6 @@ def frozen_before(store: Store, model_id: str, origin: str) -> FileRef | None:
         record = store.read_record(newest.model_id, newest.night, newest.digest)
         for file in record["result"]["inputs"]:
             if file["role"] == "reference" and file.get("origin") == origin:
-                whole = file_sha256(store.root / file["path"]) == file["sha256"]
+                whole = store.vault.sha256(file["path"]) == file["sha256"]
                 return FileRef(**file) if whole else None
     return None

@@ -25,6 +25,7 @@ from audit_pipeline.keys import make_keys
 from audit_pipeline.proposal import model_yaml
 from audit_pipeline.records import Column, Relation
 from audit_pipeline.roles import Guess, guess_columns
+from audit_pipeline.vault import Vault
 
 NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 MEMORY = "1GB"
@@ -177,11 +178,11 @@ def _copy(log: Path, target: Path) -> None:
 def _suite_yaml(model_id: str, relation: Relation, columns: list[Column]) -> str:
     """Profile a frozen copy of the log, and propose expectations from its aggregates; the copy is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
-        store, key = Path(folder), secrets.token_bytes(32)
+        vault, key = Vault(Path(folder)), secrets.token_bytes(32)
         frozen = snapshot.take(
-            relation, columns, store=store, place="proposal", suffix=".parquet", key=key, threads=2, memory=MEMORY
+            relation, columns, vault=vault, place="proposal", suffix=".parquet", key=key, threads=2, memory=MEMORY
         )
-        profiles = snapshot.profile(store / frozen.path, frozen.columns, threads=2, memory=MEMORY)
+        profiles = snapshot.profile(vault.plain(frozen.path), frozen.columns, threads=2, memory=MEMORY)
         return checks.propose_yaml(model_id, profiles, frozen.columns, rows=frozen.rows)
 
 

@@ -19,6 +19,7 @@ from audit_pipeline.evidence import Store, verify
 from audit_pipeline.pipeline import Audited, audit_model_night
 from audit_pipeline.records import Column, Relation, RunContext, Stage
 from audit_pipeline.snapshot import take
+from audit_pipeline.vault import Vault
 from audit_pipeline_tests.hardship import small_disk
 from audit_pipeline_tests.small_project import NIGHTS, build
 
@@ -122,7 +123,7 @@ def test_rows_that_spill_and_find_no_room_are_no_fault_of_their_source() -> None
             take(
                 relation,
                 columns,
-                store=disk,
+                vault=Vault(disk),
                 place="snapshots/m/2026-03-01",
                 suffix="",
                 key=None,
@@ -154,4 +155,4 @@ def test_a_run_on_a_full_disk_says_so_and_the_same_command_completes_it(
         entry = Store(project.layout).head("churn", NIGHT)
         assert entry is not None
         assert entry.body["result_digest"] == small.digest
-        assert verify(Store(project.layout)).ok
+        assert verify(Store.of(project)).ok

@@ -15,7 +15,7 @@ import yaml
 from audit_pipeline.cli.app import app
 from audit_pipeline.config import ModelConfig, ProjectConfig, SuiteConfig
 from audit_pipeline.errors import ExitCode
-from audit_pipeline.evidence import keyring, verify_log
+from audit_pipeline.evidence import keyring, verify_erased, verify_file, verify_log
 from audit_pipeline.evidence import verify as verify_function
 from docs.commands import is_option, leaves
 from docs.configuration import configuration
@@ -116,7 +116,8 @@ def test_a_link_leads_somewhere(page: Path) -> None:
 
 
 def test_operations_quotes_what_verify_says() -> None:
-    source = "".join(map(inspect.getsource, (sys.modules[verify_function.__module__], verify_log, keyring)))
+    modules = (sys.modules[verify_function.__module__], verify_log, verify_file, verify_erased, keyring)
+    source = "".join(map(inspect.getsource, modules))
     section = OPERATIONS.split("## When `verify` fails")[1].split("\n## ")[0]
     quoted = [q for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for q in re.findall(r"`([^`]+)`", row)]
     assert len(quoted) >= 6

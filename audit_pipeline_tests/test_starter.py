@@ -18,6 +18,7 @@ from audit_pipeline.config import AuditedModel, load_project
 from audit_pipeline.errors import ColumnMissingError, ConfigError, SourceError, UnreadableError
 from audit_pipeline.keys import make_keys
 from audit_pipeline.records import Column, Outcome
+from audit_pipeline.vault import Vault
 
 NIGHT = date(2026, 11, 20)
 GIVEN = {"row_id": "vorgang", "score": "wahrscheinlichkeit"}
@@ -78,12 +79,12 @@ def test_the_examples_load_once_they_are_renamed(tmp_path: Path) -> None:
 
 def test_the_keys_are_for_their_owner_alone_and_never_replaced(tmp_path: Path) -> None:
     keys = make_keys(tmp_path)
-    assert [key.name for key in keys] == ["pseudonym.key", "signing.key"]
+    assert [key.name for key in keys] == ["pseudonym.key", "signing.key", "encryption.key"]
     for key in keys:
         assert (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(key.parent.stat().st_mode)) == (0o600, 0o700)
         assert len(bytes.fromhex(key.read_text())) == 32
     before = [key.read_bytes() for key in keys]
-    assert before[0] != before[1]
+    assert len(set(before)) == 3
     keys[1].unlink()
     again = [key.read_bytes() for key in make_keys(tmp_path)]
     assert again[0] == before[0]
@@ -116,7 +117,14 @@ def test_the_proposal_loads_and_its_suite_passes_on_its_log(tmp_path: Path, suff
     declared = [Column(name, c.type, c.role, c.privacy) for name, c in columns.items()]
     relation = sources.open_night(model.config.log, root, NIGHT)
     frozen = snapshot.take(
-        relation, declared, store=tmp_path, place="s", suffix=".parquet", key=b"k" * 32, threads=1, memory="256MB"
+        relation,
+        declared,
+        vault=Vault(tmp_path),
+        place="s",
+        suffix=".parquet",
+        key=b"k" * 32,
+        threads=1,
+        memory="256MB",
     )
     found = checks.validate(
         tmp_path / frozen.path,

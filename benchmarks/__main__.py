@@ -18,7 +18,9 @@ exact drift     PSI, Jensen-Shannon, KS with p, Wasserstein and missing share of
                 reference of the same length, over all rows, against min, max, avg, stddev and count in DuckDB.
 snapshot        canonical types, pseudonyms, sorted, digests of file and row groups, against DuckDB's sorted COPY.
 model-night     snapshot, 40 checks, drift and performance over all rows, Evidently's report, SHAP, report, record and
-                lineage, against Great Expectations on pandas, three Evidently presets and SHAP on 2,000 rows.
+                lineage, against Great Expectations on pandas, three Evidently presets and SHAP on 2,000 rows. It is the
+                second night of a store: the reference is frozen on the first, which stands in a line of its own.
+encrypted night the first night of a store with `keys.encryption`, against the same one in clear.
 lineage         a fleet's OpenLineage events into tables, runs, versions, life spans and column links derived, against
                 the same lines inserted by DuckDB's JSON reader; then one more night, and the command line's questions.
 log             a signed log: one more entry, one more root, verifying all of it, and one inclusion proof.

@@ -1,7 +1,7 @@
 """Makes the data a benchmark reads: `python -m benchmarks.made columns|log|night FOLDER ROWS [csv|parquet]`.
 
 Everything is synthetic and seeded. `columns` are two tables of 20 numbers, `log` is a night's log of 30 columns, and
-`night` all that a model-night stands on: the log, as long a reference with outcomes, the night's labels, a
+`night` all that two model-nights stand on: their logs, as long a reference with outcomes, their labels, a
 boosted-trees model whose scores the log holds, and a suite of about 40 expectations.
 """
 
@@ -18,7 +18,8 @@ import yaml
 
 from benchmarks.process import say
 
-NIGHT = "2026-01-05"
+NIGHTS = ("2026-01-05", "2026-01-06")
+NIGHT = NIGHTS[0]
 MODEL = "made"
 NUMBERS = [f"n{i:02d}" for i in range(22)]
 COUNTS = [f"i{i}" for i in range(3)]
@@ -57,14 +58,16 @@ def log(folder: Path, rows: int) -> None:
 
 
 def night(folder: Path, rows: int, form: str) -> None:
-    """Write a project folder whose one night is ready to be audited."""
+    """Write a project folder whose two nights are ready to be audited."""
     reference, outcome = _rows(rows, seed=1, moved=0.0)
     model = _model(reference, outcome)
-    now, labels = _rows(rows, seed=2, moved=0.02)
-    for frame, target in ((reference, "reference"), (now, NIGHT)):
-        frame["score"] = model.predict_proba(frame[FEATURES])[:, 1]
-        _write(frame.assign(label=outcome) if target == "reference" else frame, folder / f"{target}.{form}")
-    _write(pd.DataFrame({"row": now["row"], "label": labels}), folder / f"labels-{NIGHT}.{form}")
+    reference["score"] = model.predict_proba(reference[FEATURES])[:, 1]
+    _write(reference.assign(label=outcome), folder / f"reference.{form}")
+    for seed, name in enumerate(NIGHTS, start=2):
+        now, labels = _rows(rows, seed=seed, moved=0.02)
+        now["score"] = model.predict_proba(now[FEATURES])[:, 1]
+        _write(now, folder / f"{name}.{form}")
+        _write(pd.DataFrame({"row": now["row"], "label": labels}), folder / f"labels-{name}.{form}")
     trusted = _dump(model, folder / "model.skops")
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite(rows)))
     artefact = folder / "model.skops"

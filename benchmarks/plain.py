@@ -19,7 +19,7 @@ from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummary
 from benchmarks.imports import remember
 from benchmarks.process import say
 
-NIGHT = "2026-01-05"
+NIGHT = "2026-01-06"
 EXPLAINED = 2_000  # rows
 
 

@@ -28,13 +28,14 @@ def take(made: Path, work: Path) -> int:
     from audit_pipeline import snapshot, sources
     from audit_pipeline.config import ModelConfig
     from audit_pipeline.records import Column
+    from audit_pipeline.vault import Vault
 
     model = ModelConfig.model_validate(yaml.safe_load((made / "model.yaml").read_text()))
     columns = [Column(name, c.type, c.role, c.privacy) for name, c in model.columns.items()]
     frozen = snapshot.take(
         sources.open_night(model.log, made, NIGHT),
         columns,
-        store=work,
+        vault=Vault(work),
         place=f"snapshots/made/{NIGHT}",
         suffix=".parquet",
         key=bytes(32),

@@ -13,11 +13,13 @@ import typer
 import audit_pipeline
 from audit_pipeline.cli import (
     demo,
+    erase,
     events,
     export,
     init,
     keys,
     lineage,
+    purge,
     query,
     rebuild,
     reconcile,
@@ -62,7 +64,23 @@ def _version() -> None:
     typer.echo(audit_pipeline.__version__)
 
 
-for module in (demo, init, run, status, show, query, review, verify, replay, export, rebuild, reconcile, ui):
+for module in (
+    demo,
+    init,
+    run,
+    status,
+    show,
+    query,
+    review,
+    verify,
+    replay,
+    export,
+    erase,
+    purge,
+    rebuild,
+    reconcile,
+    ui,
+):
     module.register(app)
 events.register(lineage.app)
 app.add_typer(lineage.app, name="lineage")
@@ -71,7 +89,7 @@ app.add_typer(keys.app, name="keys")
 
 def main() -> None:
     """Run the program; an error is a message and an exit code, never a traceback."""
-    gc.set_threshold(100_000, 20, 50)  # a sixth of the imports' time: what they make stays
+    gc.set_threshold(*audit_pipeline.COLLECTED)
     try:
         app(project_first(sys.argv[1:]))
     except SystemExit as stop:

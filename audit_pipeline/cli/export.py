@@ -10,7 +10,9 @@ import typer
 
 from audit_pipeline.cli.console import note, out, print_json
 from audit_pipeline.cli.context import Context, Json
+from audit_pipeline.config import project_alone
 from audit_pipeline.evidence import Store
+from audit_pipeline.vault import Vault
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +40,8 @@ def export(
     own: Context = context.obj
     own.require_evidence()
     first, last = _range(nights)
-    done = write(Store(own.layout), output, model, first=first, last=last, with_rows=with_rows)
+    store = Store(own.layout, vault=Vault.of(project_alone(own.root), own.root))
+    done = write(store, output, model, first=first, last=last, with_rows=with_rows)
     if as_json:
         print_json(asdict(done) | {"file": str(output)})
         return

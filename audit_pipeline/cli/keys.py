@@ -1,4 +1,4 @@
-"""`keys`: the key that signs the log, handed over to another one."""
+"""`keys`: the key that signs the log, handed over to another one; the key of encrypted files, exchanged."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -10,7 +10,7 @@ from audit_pipeline.cli.context import Context, Json
 from audit_pipeline.config import load_project
 
 app = typer.Typer(
-    help="The key that signs the log: begin with one, hand over to another.",
+    help="The key that signs the log: begin with one, hand over to another. The key of encrypted files: exchange it.",
     no_args_is_help=True,
     epilog="Example: audit-pipeline keys rotate",
 )
@@ -67,3 +67,30 @@ def rotate(
     if done.reference != own.project.config.keys.signing:
         note(f"Set `keys.signing: {done.reference}` in project.yaml: until then, nothing can be audited.")
     note("Back the new key up, and tell its name to whoever checks your evidence.")
+
+
+@app.command(epilog="Example: audit-pipeline keys rewrap")
+def rewrap(
+    context: typer.Context,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="REF", help="Where the new key is: `file:PATH` or `env:NAME`. Default: make one."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let another key open the encrypted files from now on, and the old one none.
+
+    Each file has a key of its own, and only that is encrypted anew: the files, and their digests in the records, stay
+    as they are. Not while a run is at work. Who copied the old key and the small .key files before can still read.
+    """
+    from audit_pipeline.keys import rewrap as exchange
+
+    own: Context = context.obj
+    done = exchange(own.project, to=to)
+    if as_json:
+        print_json(asdict(done))
+    else:
+        out.print(f"The key {done.key_id} opens {done.files} encrypted files from now on, and the old one none.")
+    if done.reference != own.project.config.keys.encryption:
+        note(f"Set `keys.encryption: {done.reference}` in project.yaml: until then, no encrypted file can be read.")
+    note("Back the new key up apart from the store: without it, no encrypted file can be read.")

@@ -10,9 +10,10 @@ import typer
 
 from audit_pipeline.cli.console import error, note, out, print_json
 from audit_pipeline.cli.context import DAY, Context, Json
-from audit_pipeline.config import Project
+from audit_pipeline.config import Project, project_alone
 from audit_pipeline.errors import ConfigError, ExitCode, NothingAuditedError, QueryError
 from audit_pipeline.evidence import LogEntry, Store
+from audit_pipeline.vault import Vault
 
 if TYPE_CHECKING:
     from audit_pipeline.replay import Difference, Replayed
@@ -40,7 +41,7 @@ def replay(
     """
     own: Context = context.obj
     own.require_evidence()
-    store = Store(own.layout)
+    store = Store(own.layout, vault=Vault.of(project_alone(own.root), own.root))
     entries = _chosen(store, own, model, night.date() if night else None)
     done = list(_replayed(own, store, entries, quiet=as_json))
     if as_json:

@@ -14,6 +14,7 @@ from audit_pipeline.config import ProjectConfig, project_alone
 from audit_pipeline.errors import ConfigError, ExitCode, Fault, KeyMissingError
 from audit_pipeline.evidence import Store, signing_key
 from audit_pipeline.evidence import verify as check
+from audit_pipeline.vault import Vault
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +46,8 @@ def verify(
     except KeyMissingError as missing:  # a verifier need not have it
         key = None
         note(f"{missing} What no root covers yet is not checked by its writers' marks.")
-    found = check(Store(own.layout, key), model_id=model, night=day, since=_seen(since) or _anchor(config, own.root))
+    store = Store(own.layout, key, Vault.of(config, own.root))
+    found = check(store, model_id=model, night=day, since=_seen(since) or _anchor(config, own.root))
     if as_json:
         print_json(asdict(found) | {"ok": found.ok})
     else:

@@ -5,6 +5,7 @@ from audit_pipeline.config.load import AuditedModel, Project, load_project, proj
 from audit_pipeline.config.model import ColumnConfig, Labels, ModelConfig
 from audit_pipeline.config.policy import Floor, Limit, Policy
 from audit_pipeline.config.project import Layout, Limits, ProjectConfig, Relay
+from audit_pipeline.config.retention import Hold, Retention
 from audit_pipeline.config.role import DatabaseRole
 from audit_pipeline.config.source import NightlySource, Source
 from audit_pipeline.config.source import Reference as ReferenceConfig
@@ -17,6 +18,7 @@ __all__ = [
     "ExpectationConfig",
     "Fairness",
     "Floor",
+    "Hold",
     "Labels",
     "Layout",
     "Limit",
@@ -28,6 +30,7 @@ __all__ = [
     "ProjectConfig",
     "ReferenceConfig",
     "Relay",
+    "Retention",
     "Source",
     "SuiteConfig",
     "load_project",

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.model import Name
+from audit_pipeline.config.retention import Hold, Retention, broken_retention
 from audit_pipeline.config.role import DatabaseRole
 from audit_pipeline.errors import did_you_mean
 
@@ -23,7 +24,10 @@ Reference = Annotated[
 ]
 
 
-RESOURCES = ("threads", "memory")  # limits on which no number depends
+Amount = Annotated[str, fits(r"[1-9]\d*(MB|GB)", "an amount such as 500MB or 2GB")]
+
+RESOURCES = ("threads", "memory")  # limits on which no number depends, and that a record notes
+PLACES = ("decrypted", "tmpfs")  # limits that are of this machine alone
 
 
 class Nights(Strict):
@@ -69,14 +73,19 @@ class Limits(Strict):
         default=2_000, description="rows of the recorded sample that is explained"
     )
     threads: Annotated[int, Field(ge=1, le=64)] = Field(default=2, description="DuckDB threads per audit")
-    memory: Annotated[str, fits(r"[1-9]\d*(MB|GB)", "an amount such as 500MB or 2GB")] = Field(
-        default="1GB", description="DuckDB memory per audit"
+    memory: Amount = Field(default="1GB", description="DuckDB memory per audit")
+    decrypted: Amount = Field(
+        default="2GB", description="with `keys.encryption`: files that may stand decrypted in memory at once, per audit"
+    )
+    tmpfs: str = Field(
+        default="/dev/shm",  # noqa: S108 (a folder of this user alone is made there)
+        description="with `keys.encryption`: file system in memory where they are decrypted",
     )
 
     @property
     def sizes(self) -> tuple[tuple[str, int], ...]:
-        """What a number may depend on; threads and memory only say how soon it is there."""
-        return tuple((name, size) for name, size in self if name not in RESOURCES)
+        """What a number may depend on; the others only say how soon it is there, or where."""
+        return tuple((name, size) for name, size in self if name not in (*RESOURCES, *PLACES))
 
     @property
     def resources(self) -> dict[str, int | str]:
@@ -93,6 +102,10 @@ class Keys(Strict):
     signing: Reference | None = Field(
         default=None,
         description="key that signs the log (Ed25519, private half), 32 bytes in hex; without it, roots are unsigned",
+    )
+    encryption: Reference | None = Field(
+        default=None,
+        description="key of files with rows (AES-256-GCM), 32 bytes in hex; without it, they are written in clear",
     )
 
 
@@ -178,6 +191,8 @@ class ProjectConfig(Ruled):
         default_factory=dict,
         description="with roles, `audit.duckdb` itself is readable by its owner and its group only",
     )
+    retention: Retention = Field(default_factory=Retention)
+    holds: tuple[Hold, ...] = Field(default=(), description="legal holds; end one by taking it out of the list")
 
     @field_validator("time_zone")
     @classmethod
@@ -190,11 +205,12 @@ class ProjectConfig(Ruled):
 
     @classmethod
     def broken(cls, data: dict[str, Any]) -> Iterator[Broken]:
-        """Hold the channels that are named against those there are."""
+        """Hold the channels that are named against those there are, and retention classes against each other."""
         channels = mapping(data.get("channels"))
         anchored = mapping(data.get("anchor")).get("channel")
         if isinstance(anchored, str) and anchored not in channels:
             yield ("anchor", "channel"), f"'{anchored}' is not in `channels`.{did_you_mean(anchored, channels)}"
+        yield from broken_retention(data.get("retention"))
         for key, owner in mapping(data.get("owners")).items():
             named = mapping(owner).get("channels")
             for channel in named if isinstance(named, list | tuple) else ():

@@ -1,13 +1,85 @@
-"""Which rows of a file of the store were erased, as the log says: what is left is proved, and cannot be replayed.
+"""Which rows of which files were erased, as the log says: what is left is proved, and cannot be replayed.
 
-An erasure is an entry of kind `erasure` per file it touched; its body names `path`, `sha256` (of the file before),
-`new_sha256` (after) and `rows` (erased by it).
+An erasure is an entry of kind `erasure` per file. It is written before the new file takes the place of the old one: a
+file from before it shows an erasure that died, or one that was undone. Each goes on from what the one before left; one
+that was never put in place is passed over.
 """
 
-from audit_pipeline.evidence.store import Store
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audit_pipeline.durable import file_sha256, sync
+from audit_pipeline.evidence.entry import ERASURE, LogEntry
+from audit_pipeline.records import CutGroup
+
+if TYPE_CHECKING:
+    from audit_pipeline.evidence.store import Store
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # sha256 of nothing: a group without rows
 
 
-def erased_rows(store: Store, path: str, *, sha256: str) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One entry: what one file was, and what it is without the rows."""
+
+    entry: int  # index in the log
+    path: str  # below the audit folder
+    sha256: str  # of the file before
+    new_sha256: str
+    bytes: int  # of the file now
+    rows: int  # erased by it
+    groups: tuple[CutGroup, ...]  # all row groups of the file as it was frozen
+
+
+Erasures = dict[str, list[Erasure]]  # by path, in the order of the log
+
+
+def erasures(entries: Iterable[LogEntry]) -> Erasures:
+    """Return what the entries say was erased; one that has not the form of an erasure says nothing."""
+    found: Erasures = {}
+    for entry in entries:
+        erasure = erasure_of(entry) if entry.kind == ERASURE else None
+        if erasure is not None:
+            found.setdefault(erasure.path, []).append(erasure)
+    return found
+
+
+def erasure_of(entry: LogEntry) -> Erasure | None:
+    """Return what one entry says; None when it has not the form."""
+    try:
+        said = {name: entry.body[name] for name in ("path", "sha256", "new_sha256", "bytes", "rows")}
+        groups = tuple(CutGroup(**group) for group in entry.body["groups"])
+        found = Erasure(entry.index, groups=groups, **said)
+    except (KeyError, TypeError):
+        return None
+    return found if all(_typed(part) for part in (found, *groups)) else None
+
+
+def _typed(part: Any) -> bool:
+    """Tell whether numbers are whole and not negative, and digests are text."""
+    values = [(getattr(part, field.name), field.type) for field in fields(part) if field.name != "groups"]
+    return all(type(value) is kind and (kind is str or value >= 0) for value, kind in values)
+
+
+def leading(found: Sequence[Erasure], named: str) -> list[Erasure] | None:
+    """Return the erasures that lead from the file of digest `named` to what is there now.
+
+    Empty when `named` is what the newest one left; None when none of them goes on from `named`.
+    """
+    chain: list[Erasure] = []
+    state = found[-1].new_sha256
+    for erasure in reversed(found):
+        if state == named:
+            break
+        if erasure.new_sha256 == state:
+            chain.insert(0, erasure)
+            state = erasure.sha256
+    return chain if state == named else None
+
+
+def erased_rows(store: "Store", path: str, *, sha256: str) -> int | None:
     """Return how many rows were erased from the file `path` in all.
 
     Args:
@@ -21,7 +93,37 @@ def erased_rows(store: Store, path: str, *, sha256: str) -> int | None:
     Raises:
         EvidenceError: a line of the log is no entry.
     """
-    bodies = [e.body for e in store.log.entries() if e.kind == "erasure" and e.body.get("path") == path]
-    if not bodies or bodies[-1]["new_sha256"] != sha256:
+    found = erasures(store.log.of_kind(ERASURE)).get(path)
+    if not found or found[-1].new_sha256 != sha256:
         return None
-    return sum(int(body["rows"]) for body in bodies)
+    realised, state = 0, sha256
+    for erasure in reversed(found):
+        if erasure.new_sha256 == state:
+            realised, state = realised + erasure.rows, erasure.sha256
+    return realised
+
+
+def finish(root: Path, staged: Path, entries: Iterable[LogEntry]) -> int:
+    """Put the files in place that erasures have logged and not put there, because they died; return how many.
+
+    Args:
+        root: the audit folder.
+        staged: folder of new files, named by their sha256.
+        entries: of the log.
+    """
+    if not staged.is_dir():
+        return 0
+    done = 0
+    for found in erasures(entries).values():
+        new, target = staged / found[-1].new_sha256, root / found[-1].path
+        whole = new.is_file() and file_sha256(new) == found[-1].new_sha256
+        if whole and target.is_file() and file_sha256(target) == found[-1].sha256:
+            put_in_place(new, target)
+            done += 1
+    return done
+
+
+def put_in_place(new: Path, target: Path) -> None:
+    """Let `new`, whose bytes are on the disk, take the place of `target`; a crash leaves the one or the other."""
+    new.replace(target)
+    sync(target.parent)

@@ -14,11 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from audit_pipeline.durable import file_sha256, storing, sync
+from audit_pipeline.durable import storing, sync
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import sha256
 from audit_pipeline.evidence.entry import ERASURE, KEY, PURGE, RECORD, REVIEW, LogEntry
+from audit_pipeline.evidence.erased import erasures
 from audit_pipeline.evidence.merkle import consistency_proof, inclusion_proof
+from audit_pipeline.evidence.purged import purges
 from audit_pipeline.evidence.roots import Root
 from audit_pipeline.evidence.store import Store, files_of
 from audit_pipeline.evidence.tree import Tree, tree_of
@@ -54,20 +56,22 @@ def export(store: Store, target: Path, model_id: str, *, first: date, last: date
     Raises:
         EvidenceError: there is no such record under a root, a file of one is missing or was changed, or the disk is
             full or refuses.
+        EncryptedError: a file is encrypted, and the key at hand does not open it; packs are readable.
     """
     pack = _Pack(store, with_rows=with_rows)
     chosen = pack.choose(model_id, first.isoformat(), last.isoformat())
     if not any(entry.kind == RECORD for entry in chosen):
         raise EvidenceError(f"No record of '{model_id}' from {first} to {last} is under a root of the log yet.")
-    files = dict(pack.files(chosen))
     program = (resources.files("audit_pipeline.evidence") / "verifier.py").read_bytes()
-    texts = {
-        VERIFIER: program,
-        "pack.json": json.dumps(pack.proofs(chosen), indent=1, sort_keys=True).encode(),
-        "README.txt": pack.readme(model_id, len(files)).encode(),
-    }
-    with storing(target.name):
-        _write(target, texts, files)
+    with store.vault.session():
+        files = dict(pack.files(chosen))
+        texts = {
+            VERIFIER: program,
+            "pack.json": json.dumps(pack.proofs(chosen), indent=1, sort_keys=True).encode(),
+            "README.txt": pack.readme(model_id, len(files)).encode(),
+        }
+        with storing(target.name):
+            _write(target, texts, files)
     records = sum(entry.kind == RECORD for entry in chosen)
     return Exported(records, len(files), len(pack.left_out), pack.root, sha256(program))
 
@@ -82,6 +86,7 @@ class _Pack:
             raise EvidenceError("Nothing can be proved yet: the log has no root. `audit-pipeline rebuild` makes one.")
         self.root = self.roots[-1]
         self.entries = [e for e in store.log.entries() if e.index < self.root.size]
+        self.erased, self.purged = erasures(self.entries), purges(self.entries)
         self.lines = list(store.log.lines.read())
         self.tree = self._tree()
         self.left_out: dict[str, dict[str, Any]] = {}
@@ -94,30 +99,46 @@ class _Pack:
         return tree
 
     def choose(self, model_id: str, first: str, last: str) -> list[LogEntry]:
-        """Return the entries about these model-nights, and those that introduced keys."""
+        """Return the entries about these model-nights, and those that introduced keys; no record that was purged."""
         about = [e for e in self.entries if e.model_id == model_id and first <= e.night <= last and e.kind in TOLD]
-        return [*(e for e in self.entries if e.kind == KEY), *about]
+        about = [e for e in about if e.kind != RECORD or self.store.is_kept(e, self.purged)]
+        told = {e.index for e in about}
+        names = {file["path"] for e in about if e.kind == RECORD for file in files_of(self._record(e))}
+        shared = [e for e in self.entries if e.index not in told and names & _touched(e)]  # inputs of other nights too
+        return [*(e for e in self.entries if e.kind == KEY), *about, *shared]
+
+    def _record(self, entry: LogEntry) -> dict[str, Any]:
+        return self.store.read_record(entry.model_id, entry.night, entry.digest)
 
     def files(self, chosen: Sequence[LogEntry]) -> Iterator[tuple[str, Path]]:
         """Yield name in the pack and path of every record and of the files it names, as far as they may leave."""
         for entry in chosen:
             if entry.kind != RECORD:
                 continue
-            record = self.store.read_record(entry.model_id, entry.night, entry.digest)
+            record = self._record(entry)
             path = self.store.record_path(entry.model_id, entry.night, entry.digest)
             yield f"files/{path.relative_to(self.store.root).as_posix()}", path
             for file in files_of(record):
-                if self.with_rows or file.get("role") in ROWLESS:
+                may_leave = self.with_rows or file.get("role") in ROWLESS
+                if may_leave and not self._is_gone(file):
                     yield f"files/{file['path']}", self._whole(file)
                 else:
                     self.left_out[file["path"]] = {"sha256": file["sha256"], "role": file.get("role", "snapshot")}
 
+    def _is_gone(self, file: dict[str, Any]) -> bool:
+        """Tell whether the file was purged, or is another one since rows were erased from it; the log says so."""
+        there = (self.store.root / file["path"]).exists()
+        erased = self.erased.get(file["path"], [])
+        states = [file["sha256"], *(erasure.new_sha256 for erasure in erased)]
+        purged = not there and any((file["path"], digest) in self.purged for digest in states)
+        return purged or (bool(erased) and erased[-1].new_sha256 != file["sha256"])
+
     def _whole(self, file: dict[str, Any]) -> Path:
-        path: Path = self.store.root / file["path"]
+        vault, path = self.store.vault, self.store.vault.where(file["path"])
         inside = path.resolve().is_relative_to(self.store.root.resolve())
-        if not inside or not path.is_file() or file_sha256(path) != file["sha256"]:
+        if not inside or not path.is_file() or vault.sha256(file["path"]) != file["sha256"]:
             raise EvidenceError(f"{file['path']} is not the file of its record: it is missing or was changed.")
-        return path
+        return vault.plain(file["path"])
 
     def proofs(self, chosen: Sequence[LogEntry]) -> dict[str, Any]:
         """Return what proves the entries: their lines with inclusion proofs, and the roots they came under."""
@@ -150,6 +171,13 @@ class _Pack:
         key = self.root.key_id or "none: the log is unsigned"
         rows = "in this pack: personal data, handle them so" if self.with_rows else "left out; their digests stand"
         return text.format(model_id=model_id, files=files, key=key, rows=rows, left_out=len(self.left_out))
+
+
+def _touched(entry: LogEntry) -> set[str]:
+    """Return the files that an erasure or a purge is about."""
+    if entry.kind == ERASURE:
+        return {str(entry.body.get("path"))}
+    return {path for path, _ in purges([entry])}
 
 
 def _write(target: Path, texts: dict[str, bytes], files: dict[str, Path]) -> None:

@@ -1,5 +1,6 @@
 """A file that grows by one line at a time: its whole lines, a last one that its writer did not finish, appending."""
 
+import mmap
 import os
 import uuid
 from collections.abc import Iterator
@@ -26,6 +27,21 @@ class Lines:
                 for line in islice(file, start, None):
                     if line.endswith(b"\n"):
                         yield line[:-1]
+
+    def having(self, words: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield number and content of the whole lines that hold some bytes; the others are not even split."""
+        if not self.file.exists() or self.file.stat().st_size == 0:
+            return
+        with self.file.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            number, end = 0, 0
+            while (at := data.find(words, end)) >= 0:
+                start = data.rfind(b"\n", 0, at) + 1
+                number += data[end:start].count(b"\n")
+                stop = data.find(b"\n", at)
+                if stop < 0:
+                    return
+                yield number, data[start:stop]
+                number, end = number + 1, stop + 1
 
     def count(self) -> int:
         """Return the number of whole lines."""

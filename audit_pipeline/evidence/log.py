@@ -41,6 +41,17 @@ class Log:
         for number, line in enumerate(self.lines.read(start), start):
             yield parse(line, number)
 
+    def of_kind(self, kind: str) -> Iterator[LogEntry]:
+        """Yield the entries of one kind that is rare: of all others, no more than the bytes is looked at.
+
+        Raises:
+            EvidenceError: a line that seems to be one is no entry.
+        """
+        for number, line in self.lines.having(f'"kind":"{kind}"'.encode()):
+            entry = parse(line, number)
+            if entry.kind == kind:
+                yield entry
+
     def append(
         self, kind: str, *, model_id: str, night: str, digest: str, body: dict[str, Any], run: str = ""
     ) -> LogEntry:

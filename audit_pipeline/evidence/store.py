@@ -24,12 +24,15 @@ from audit_pipeline.durable import (
     sync,
     write_whole,
 )
-from audit_pipeline.errors import EvidenceError
+from audit_pipeline.errors import BusyError, EvidenceError
 from audit_pipeline.evidence.canonical import canonical, plain, read_json, sha256
-from audit_pipeline.evidence.entry import RECORD, LogEntry
+from audit_pipeline.evidence.entry import ERASURE, PURGE, RECORD, LogEntry
+from audit_pipeline.evidence.erased import finish
 from audit_pipeline.evidence.log import Log
+from audit_pipeline.evidence.purged import Purges, purges
 from audit_pipeline.evidence.sign import SigningKey, signing_key
 from audit_pipeline.records import SCHEMA_VERSION, AuditResult, FileRef
+from audit_pipeline.vault import ENCRYPTED, WRAPPED, Vault
 
 EVIDENCE_FOLDERS = ("evidence", "snapshots", "inputs", "artifacts")
 REMEDY = "`audit-pipeline verify` says what else is not as the log says; restore it from a backup."
@@ -48,10 +51,14 @@ class Committed:
 class Store:
     """One project's evidence store, the folder `audit/`."""
 
-    def __init__(self, layout: Layout, key: SigningKey | None = None) -> None:
-        """Nothing is created until something is written; writing into a signed log needs its `key`."""
+    def __init__(self, layout: Layout, key: SigningKey | None = None, vault: Vault | None = None) -> None:
+        """Nothing is created until something is written; writing into a signed log needs its `key`.
+
+        Without the project's `vault`, files with rows are written in clear, and encrypted ones are not read.
+        """
         self.layout = layout
         self.root = layout.audit
+        self.vault = vault or Vault(self.root)
         self.log = Log(self.root / "log", layout.quarantine, key)
         self._locks = self.root / ".locks"
         self._work = self.root / ".work"  # unfinished files, and one marker per session
@@ -63,7 +70,7 @@ class Store:
         Raises:
             KeyMissingError: the project names a key, and it is not there.
         """
-        return cls(project.layout, signing_key(project.config, project.root))
+        return cls(project.layout, signing_key(project.config, project.root), Vault.of(project.config, project.root))
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -71,13 +78,39 @@ class Store:
 
         Raises:
             EvidenceError: the end of the log is not one to build upon.
+            KeyMissingError: files are to be encrypted, and the key is not there.
+            MemoryRoomError: there is no tmpfs to read them in.
         """
-        with locked(self._locks / "store", shared=True):
-            self.log.check()
-            marker = self._work / f"{uuid.uuid4().hex}.session"
-            write_whole(marker, b"")
+        with locked(self._locks / "store", shared=True), self.vault.session(), self._marked():
             yield
-            marker.unlink()
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Be the only one at work; `what` is the command, for the message. One that fails leaves its marker.
+
+        Raises:
+            BusyError: a run is at work.
+            EvidenceError: the end of the log is not one to build upon.
+        """
+        with locked(self._locks / "store", wait=False) as taken:
+            if not taken:
+                raise BusyError(what)
+            with self._marked():
+                yield
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
+        """Leave a marker if what is done inside dies, so that somebody sweeps."""
+        self.log.check()
+        marker = self._work / f"{uuid.uuid4().hex}.session"
+        write_whole(marker, b"")
+        yield
+        marker.unlink()
+
+    @property
+    def staged(self) -> Path:
+        """Where the new files of an erasure wait for their entry in the log, named by their sha256."""
+        return self._work / "erased"
 
     def sweep_if_alone(self) -> int:
         """Set aside what failed sessions left, unless a run is at work; return how many files moved.
@@ -92,8 +125,9 @@ class Store:
             return self._sweep(min(since)) if since else 0
 
     def _sweep(self, since: int) -> int:
-        """Set aside unlisted files from `since` (ns) on, and empty the work folder."""
+        """End an erasure that died, set aside unlisted files from `since` (ns) on, and empty the work folder."""
         try:
+            finish(self.root, self.staged, self.log.of_kind(ERASURE))
             left = [path for path in self.unlisted() if path.lstat().st_mtime_ns >= since]
         except EvidenceError:
             return 0
@@ -140,11 +174,7 @@ class Store:
             EvidenceError: what stands under that digest is something else, or the disk is full.
         """
         digest = sha256(data)
-        target = self.root / "inputs" / digest
-        if not target.exists():
-            write_whole(target, data)
-        elif file_sha256(target) != digest:
-            raise EvidenceError(f"inputs/{digest} was changed: its sha256 is not its name. {REMEDY}")
+        self.vault.put(f"inputs/{digest}", data, digest)
         return FileRef(role, f"inputs/{digest}", digest, len(data), media_type)
 
     def put_input_file(self, role: str, path: Path, *, media_type: str) -> FileRef:
@@ -152,8 +182,16 @@ class Store:
         return self.put_input(role, path.read_bytes(), media_type=media_type)
 
     def heads(self) -> dict[tuple[str, str], LogEntry]:
-        """Return the newest logged record per (model, night)."""
-        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == RECORD}
+        """Return the newest logged record per (model, night), but for those that were purged."""
+        gone = purges(self.log.of_kind(PURGE))
+        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == RECORD and self.is_kept(e, gone)}
+
+    def is_kept(self, entry: LogEntry, gone: Purges) -> bool:
+        """Tell whether a record was not purged, or is there again."""
+        if not gone:  # nearly always
+            return True
+        path = self.record_path(entry.model_id, entry.night, entry.digest)
+        return (path.relative_to(self.root).as_posix(), entry.digest) not in gone or path.exists()
 
     def head(self, model_id: str, night: date) -> LogEntry | None:
         """Return the newest logged record of one model-night."""
@@ -177,6 +215,19 @@ class Store:
             raise EvidenceError(f"{name} was changed: its sha256 is not its name. {REMEDY}")
         return record
 
+    def kept_record(self, model_id: str, night: str, digest: str) -> dict[str, Any] | None:
+        """Return one record as plain JSON; None when it was purged.
+
+        Raises:
+            EvidenceError: as `read_record`.
+        """
+        path = self.record_path(model_id, night, digest)
+        if not path.exists():
+            gone = purges(self.log.of_kind(PURGE))
+            if (path.relative_to(self.root).as_posix(), digest) in gone:
+                return None
+        return self.read_record(model_id, night, digest)
+
     def record_path(self, model_id: str, night: str, digest: str) -> Path:
         """Return where a record stands."""
         return self.root / f"evidence/{model_id}/{night}/{digest}.json"
@@ -187,7 +238,8 @@ class Store:
         Args:
             result: the statement.
             rendered: folder with the files made from it, none in a folder of its own; moved into the store.
-            execution: who made it, when; the digests of `rendered` and the superseded record are added.
+            execution: who made it, when; the digests of `rendered` and of encrypted files, and the superseded
+                record are added.
 
         Raises:
             EvidenceError: the disk is full or refuses, and the log then does not name the record; or the newest
@@ -210,6 +262,7 @@ class Store:
                 **execution,
                 "artifacts": plain(files),
                 "supersedes": head.digest if head else None,
+                **self._encrypted(result),
             },
         }
         data = canonical(document)
@@ -224,6 +277,13 @@ class Store:
         run = str(execution["run_id"])
         self.log.append(RECORD, model_id=result.model_id, night=night, digest=record_digest, body=body, run=run)
         return Committed(record_digest, digest, True, files)
+
+    def _encrypted(self, result: AuditResult) -> dict[str, Any]:
+        """Name the sha256 of each file of the result as it stands encrypted; it is no part of what "the same" means."""
+        files = (*((result.snapshot,) if result.snapshot else ()), *result.inputs)
+        found = {file.path: self.vault.ciphertext(file.path) for file in files}
+        encrypted = {path: sha256 for path, sha256 in found.items() if sha256}
+        return {"encrypted": encrypted} if encrypted else {}
 
     def _move_rendered(self, rendered: Path, place: Path) -> tuple[FileRef, ...]:
         """Move the rendered files to `place` in one rename; what an unfinished run left there is set aside."""
@@ -264,13 +324,23 @@ class Store:
     def _listed(self) -> set[str]:
         """Return every path that logged records name, themselves included."""
         names: set[str] = set()
-        for entry in self.log.entries():
-            if entry.kind == RECORD:
-                record = self.read_record(entry.model_id, entry.night, entry.digest)
-                path = self.record_path(entry.model_id, entry.night, entry.digest)
-                names.add(path.relative_to(self.root).as_posix())
-                names.update(ref["path"] for ref in files_of(record))
+        for entry, record in self.records():
+            path = self.record_path(entry.model_id, entry.night, entry.digest)
+            names.add(path.relative_to(self.root).as_posix())
+            for ref in files_of(record):
+                names.update(ref["path"] + suffix for suffix in ("", ENCRYPTED, WRAPPED))
         return names
+
+    def records(self) -> Iterator[tuple[LogEntry, dict[str, Any]]]:
+        """Yield every logged record with its entry, but for those that were purged.
+
+        Raises:
+            EvidenceError: the log is damaged, or a record is missing or was changed.
+        """
+        gone = purges(self.log.of_kind(PURGE))
+        for entry in self.log.entries():
+            if entry.kind == RECORD and self.is_kept(entry, gone):
+                yield entry, self.read_record(entry.model_id, entry.night, entry.digest)
 
 
 def result_digest(result: AuditResult) -> str:

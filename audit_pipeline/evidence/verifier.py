@@ -77,6 +77,8 @@ def check(pack: zipfile.ZipFile, key: str | None) -> tuple[list[str], bool]:
         body = review["body"]
         who = f"{body['meaning']} by {body['name']} on {review['time']}"
         lines.append(f"{who}, of record {body['record']}: {body['reason']}")
+    for gone in (e for e in entries if e["kind"] in ("erasure", "purge")):
+        lines.append(told(gone))
     lines.append(f"{len(missing)} files that records name were left out of the pack; their digests stand.")
     return lines, bool(newest["by"])
 
@@ -181,6 +183,14 @@ def check_record(pack: zipfile.ZipFile, said: Any, named: set[str], missing: set
             missing.add(path)
     verdict = record["result"]["decision"]["conclusion"]
     return f"{said['model_id']} {said['night']}: {verdict} (record {said['digest']}, logged {said['time']})"
+
+
+def told(gone: Any) -> str:
+    """Say what an entry about erased rows or purged files says."""
+    body = gone["body"]
+    if gone["kind"] == "erasure":
+        return f"{body['rows']} rows of {body['path']} were erased on {gone['time']}: {body['reason']}"
+    return f"{len(body['files'])} files were purged under class {body['class']} ({body['kept']}) on {gone['time']}"
 
 
 def part(text: str, wanted: str) -> str:

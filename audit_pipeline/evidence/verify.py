@@ -1,21 +1,25 @@
 """Recompute every digest of the store and say exactly what is not as the log says.
 
-Finds changed, dropped, added and reordered files and entries, and roots that the log's key did not sign. A writer who
-has the key and replaces the whole store by another consistent one is found only by a root kept elsewhere (`--since`).
+Finds changed, dropped, added and reordered files and entries, and roots that the log's key did not sign. A file that
+rows were erased from is held against its erasure; one that was purged is told, instead of missing. A writer who has the
+key and replaces the whole store by another consistent one is found only by a root kept elsewhere (`--since`).
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
 
-from audit_pipeline.durable import file_sha256, readable
+from audit_pipeline.durable import readable
 from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence.canonical import canonical, read_json, sha256
-from audit_pipeline.evidence.entry import RECORD, LogEntry
+from audit_pipeline.evidence.entry import ERASURE, RECORD, LogEntry
+from audit_pipeline.evidence.erased import erasure_of
 from audit_pipeline.evidence.store import Store, files_of
+from audit_pipeline.evidence.verify_file import MISSING, Files, named_problems
 from audit_pipeline.evidence.verify_log import LOG, Problem, check_log
+
+AGAIN = 3  # times at most: while the log grows, what was found may have been erased or purged meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,15 @@ def verify(
     Raises:
         EvidenceError: the file in `since` is none.
     """
+    for _ in range(AGAIN):
+        before = store.log.lines.count()
+        found = _verify(store, model_id, night, since)
+        if found.ok or store.log.lines.count() == before:
+            break
+    return found
+
+
+def _verify(store: Store, model_id: str | None, night: str | None, since: str | Path | None) -> Verification:
     proof = check_log(store.log, since=since)
     problems, notes = list(proof.problems), list(proof.notes)
     wanted = [
@@ -58,12 +71,16 @@ def verify(
         for e in proof.entries
         if e.kind == RECORD and (not model_id or e.model_id == model_id) and (not night or e.night == night)
     ]
-    files = _Files(store.root)
+    files = Files(store.vault, proof.entries)
+    for entry in proof.entries:
+        if entry.kind == ERASURE and erasure_of(entry) is None:
+            problems.append(Problem(f"{LOG}: entry {entry.index}", "does not have the form of an erasure"))
     for entry in wanted:
         problems += _record_problems(store, entry, files)
     if (model_id or night) and not wanted:
         problems.append(Problem(LOG, f"no record of {model_id or 'any model'} {night or ''}".strip()))
     unlisted, told = _unlisted(store)
+    notes += files.notes()
     if not since:
         notes.insert(0, "Not protected against rollback: no root from outside was given (--since ROOT or FILE).")
     return Verification(
@@ -78,35 +95,17 @@ def verify(
     )
 
 
-class _Files:
-    """What is known about files of the store; each is read once, however many records name it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self._resolved = root, root.resolve()
-        self.seen: dict[str, tuple[str, str]] = {}
-
-    def look(self, name: str) -> tuple[str, str]:
-        """Return the sha256 of the file `name`, or "" and what is wrong instead."""
-        if name not in self.seen:
-            self.seen[name] = self._look(self.root / name)
-        return self.seen[name]
-
-    def _look(self, path: Path) -> tuple[str, str]:
-        try:
-            if not path.resolve().is_relative_to(self._resolved):
-                return "", "leads out of the store: what stands there is not evidence"
-            return (file_sha256(path), "") if path.is_file() else ("", "is missing: a record or the log names it")
-        except (OSError, ValueError, RuntimeError) as error:  # the last two: no possible name, a ring of links
-            return "", f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
-
-
-def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[Problem]:
+def _record_problems(store: Store, entry: LogEntry, files: Files) -> Iterator[Problem]:
     """Check one record file, its result digest, and every file it names."""
     path = store.record_path(entry.model_id, entry.night, entry.digest)
     name = path.relative_to(store.root).as_posix()
-    found, fault = files.look(name)
-    if found != entry.digest:
-        yield Problem(name, fault or "was changed: its sha256 is not the one in the log")
+    found = files.look(name)
+    gone = files.purge_faults(name, entry.digest, _night(entry)) if found.fault == MISSING else None
+    if gone is not None:  # what it named went before it
+        yield from (Problem(name, text) for text in gone)
+        return
+    if found.sha256 != entry.digest:
+        yield Problem(name, found.fault or "was changed: its sha256 is not the one in the log")
         return
     try:
         record = read_json(path.read_bytes())
@@ -114,6 +113,7 @@ def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[P
         digests = {sha256(canonical(record["result"])), record["result_digest"], entry.body.get("result_digest")}
         night = (record["result"]["model_id"], record["result"]["night"])
         runs = {record["execution"]["run_id"], entry.body.get("run_id"), entry.writer.run}
+        encrypted = dict(record["execution"].get("encrypted", {}))
     except (EvidenceError, OSError, ValueError, KeyError, TypeError):
         yield Problem(name, "does not have the form of a record")
         return
@@ -124,32 +124,15 @@ def _record_problems(store: Store, entry: LogEntry, files: _Files) -> Iterator[P
     if len(runs) > 1:
         yield Problem(name, "was made by another run than the one that wrote its log entry")
     for file in named:
-        yield from _file_problems(files, file)
+        yield from named_problems(files, file, encrypted.get(file["path"]), _night(entry))
 
 
-def _file_problems(files: _Files, file: dict[str, Any]) -> Iterator[Problem]:
-    """Check one named file."""
-    name = file["path"]
-    found, fault = files.look(name)
-    if fault:
-        yield Problem(name, fault)
-    elif found != file["sha256"]:
-        yield Problem(name, f"sha256 of {Path(name).name} is not the one in its record: the file was changed")
-        yield from _group_problems(files.root / name, file)
-
-
-def file_problems(store: Store, file: dict[str, Any]) -> list[Problem]:
-    """Return what is wrong with one file that a record names."""
-    return list(_file_problems(_Files(store.root), file))
-
-
-def _group_problems(path: Path, file: dict[str, Any]) -> Iterator[Problem]:
-    """Name the row groups of a changed snapshot that are not as recorded."""
-    with path.open("rb") as data:
-        for group in file.get("row_groups", []):
-            data.seek(group["offset"])
-            if hashlib.sha256(data.read(group["length"])).hexdigest() != group["sha256"]:
-                yield Problem(file["path"], f"row group {group['index']} was changed")
+def _night(entry: LogEntry) -> date:
+    """Return the night of a record; one that is none has no time to be kept."""
+    try:
+        return date.fromisoformat(entry.night)
+    except ValueError:
+        return date.min
 
 
 def _unlisted(store: Store) -> tuple[list[Problem], list[str]]:

@@ -135,7 +135,8 @@ def need_enough(rows: Drawn, model: ModelConfig) -> None:
     for name, outcome in sides:
         if outcome.size < least:
             raise MetricError(
-                f"{name} has {outcome.size:,} labelled rows, fewer than the {least:,} the policy asks for"
+                f"{outcome.size:,} of the drawn rows of {name} have a label, "
+                f"fewer than the {least:,} the policy asks for"
             )
         if outcome.min() == outcome.max():
             raise MetricError(f"all outcomes of {name} are equal")

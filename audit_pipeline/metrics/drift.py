@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from audit_pipeline.cached import Cached
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.durable import is_full
 from audit_pipeline.errors import MetricError
@@ -32,7 +33,7 @@ def measure_drift(
     *,
     threads: int,
     memory: str,
-    kept: Path | None = None,
+    kept: Cached | None = None,
 ) -> Drift:
     """Measure every feature, segment, score and prediction of a night by every method that fits its type.
 

@@ -14,7 +14,7 @@ so that none takes another one down.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,12 @@ import numpy as np
 import pandas as pd
 from evidently import BinaryClassification, DataDefinition, Dataset, MulticlassClassification, Regression, Report
 from evidently.core.metric_types import (
-    ColumnMetric,
     Metric,
-    SingleValueCalculation,
-    SingleValueMetric,
     render_widgets,
 )
 from evidently.core.report import Snapshot
-from evidently.legacy.calculations.stattests import get_stattest
-from evidently.legacy.model.widget import BaseWidgetInfo
 from evidently.legacy.renderers.html_widgets import (
-    CounterData,
-    WidgetSize,
-    counter,
     group_widget,
-    plotly_data,
     text_widget,
 )
 from evidently.metrics import (
@@ -52,22 +43,30 @@ from evidently.metrics import (
     Recall,
     RocAuc,
     RowCount,
-    ValueDrift,
 )
 
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.metrics.drift import drift_columns
+from audit_pipeline.metrics.evidently_metrics import SHOWN, ExactDrift, ExactPerformance, SafeValueDrift, Shown
 from audit_pipeline.metrics.frames import frame, labelled_rows
 from audit_pipeline.metrics.multiclass import ClassRows
 from audit_pipeline.metrics.pair import NUMERIC
 from audit_pipeline.metrics.quality import Rows
 from audit_pipeline.metrics.read import Table, connect
-from audit_pipeline.metrics.report_text import concept_numbers, harmless, intro, plain, threshold, why_exact
-from audit_pipeline.records import Drift, DriftScore, Performance, PerformanceMetric
+from audit_pipeline.metrics.report_text import (
+    concept_numbers,
+    domain_number,
+    group_numbers,
+    harmless,
+    intro,
+    plain,
+    threshold,
+    why_exact,
+)
+from audit_pipeline.records import Drift, DriftScore, Fairness, Performance, PerformanceMetric
 from audit_pipeline.small_cells import few
 
 READ_THREADS, READ_MEMORY = 1, "1GB"  # it reads at most the row limit
-CURRENT_COLOUR, REFERENCE_COLOUR = "#ed0400", "#4d4d4d"  # Evidently's own
 
 
 # Evidently adds categories in the order of a set of texts, which Python shuffles from process to process: its last
@@ -87,106 +86,6 @@ class EvidentlyResult:
     reason: str | None  # why it did not
 
 
-class SafeValueDrift(ValueDrift):  # type: ignore[misc]
-    """Evidently's ValueDrift, with a plot that shows no single row."""
-
-    class Config:
-        """Its name in Evidently's registry."""
-
-        type_alias = "audit:metric_v2:SafeValueDrift"
-
-
-class SafeValueDriftCalculation(SingleValueCalculation[SafeValueDrift]):  # type: ignore[misc]
-    """The value is that of Evidently's own stat test; what is drawn is the exact distribution.
-
-    Evidently's own calculation also prepares its plots, row by row: ten times the cost of the score, for nothing here.
-    """
-
-    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
-        """Compute as Evidently does."""
-        name = self.metric.column
-        kind = current_data.column(name).type
-        sides = [data.as_dataframe()[name] for data in (current_data, reference_data) if data is not None]
-        now, before = map(_finite, sides)
-        test = get_stattest(before, now, kind, self.metric.method)
-        score = test(before, now, kind, self.metric.threshold).drift_score
-        result = self.result(score)
-        label = f"{name}, by Evidently's own bins; threshold {self.metric.threshold:g}"
-        result.widget = _column_widgets(f"psi {score:.4f}", label, _of_column(context, "distributions", name))
-        return result
-
-    def display_name(self) -> str:
-        """Say whose number it is."""
-        return f"Drift of {self.metric.column} by Evidently"
-
-
-def _finite(column: pd.Series) -> pd.Series:
-    """Return what Evidently tests of a column."""
-    return column.replace([-math.inf, math.inf], math.nan).dropna()
-
-
-class ExactDrift(ColumnMetric, SingleValueMetric):  # type: ignore[misc]
-    """A drift score computed outside Evidently over all rows; the score is no field, it would enter the id."""
-
-    class Config:
-        """Its name in Evidently's registry."""
-
-        type_alias = "audit:metric_v2:ExactDrift"
-
-    method: str
-
-
-class ExactDriftCalculation(SingleValueCalculation[ExactDrift]):  # type: ignore[misc]
-    """Takes the score from the run's additional data."""
-
-    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
-        """Show the score with both n; the plot stands with the PSI."""
-        found = _of_column(context, "exact", self.metric.column)
-        row = found[found["method"] == self.metric.method].iloc[0]
-        result = self.result(float(row.value))
-        label = f"{row.column}, {row.n:,} against {row.n_reference:,}"
-        if not pd.isna(row.adjusted_p):
-            label += f", adjusted p {row.adjusted_p:.3g}"
-        bars = _of_column(context, "distributions", self.metric.column) if row.method == "psi" else None
-        result.widget = _column_widgets(f"{row.method} {row.value:.4f}", label, bars)
-        return result
-
-    def display_name(self) -> str:
-        """Say where the number comes from."""
-        return f"{self.metric.method} of {self.metric.column} (all rows, computed outside Evidently)"
-
-
-class ExactPerformance(SingleValueMetric):  # type: ignore[misc]
-    """A quality metric computed outside Evidently over all labelled rows."""
-
-    class Config:
-        """Its name in Evidently's registry."""
-
-        type_alias = "audit:metric_v2:ExactPerformance"
-
-    name: str
-    where: str  # the slice
-
-
-class ExactPerformanceCalculation(SingleValueCalculation[ExactPerformance]):  # type: ignore[misc]
-    """Takes the value from the run's additional data."""
-
-    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None) -> Any:
-        """Show the value with its interval and n."""
-        found = context.additional_data["performance"].as_dataframe()
-        row = found[(found["name"] == self.metric.name) & (found["where"] == self.metric.where)].iloc[0]
-        result = self.result(float(row.value))
-        label = f"{row.where}, 95 % interval {row.lo:.4f} to {row.hi:.4f}, {row.n:,} labelled rows"
-        if math.isfinite(row.difference):
-            label += f"; {row.difference:+.4f} to the reference"
-        result.widget = _column_widgets(f"{self.metric.name} {row.value:.4f}", label, None)
-        return result
-
-    def display_name(self) -> str:
-        """Say where the number comes from."""
-        return f"{self.metric.name}, {self.metric.where} (computed outside Evidently)"
-
-
 def evidently_report(
     current: Path,
     reference: Sequence[Path],
@@ -199,6 +98,7 @@ def evidently_report(
     folder: Path,
     rows: int,
     row_limit: int,
+    fairness: Fairness | None = None,
 ) -> EvidentlyResult:
     """Write evidently.html and evidently.json into `folder` and return what Evidently computed.
 
@@ -213,6 +113,7 @@ def evidently_report(
         folder: made when it is not there.
         rows: of the night.
         row_limit: above it, for night or reference, the report shows the exact numbers; also by `model.evidently`.
+        fairness: the exact numbers of the groups; those that compare groups are shown.
 
     Raises:
         MetricError: a file cannot be read.
@@ -220,8 +121,9 @@ def evidently_report(
     with connect(threads=READ_THREADS, memory=READ_MEMORY) as con:
         before = Table(con, reference)
         reason = why_exact(model, rows, before.rows, row_limit)
+        others = (*performance.metrics, *domain_number(drift), *concept_numbers(performance), *group_numbers(fairness))
         if reason:
-            runs = [_exact_run(drift, performance, night)]
+            runs = [_exact_run(drift, others, night)]
         else:
             now, kinds = Table(con, [current]), {n: model.columns[n].type for n in drift_columns(model)}
             data = frame(now, kinds)
@@ -229,7 +131,7 @@ def evidently_report(
             runs = [_drift_run(data, shared, frame(before, kinds), model, drift, night)]
             runs += [_summary_run(shared, _countable(data), night)]
             runs += _quality_runs(labelled_rows(now, labels, model), model, performance, night)
-            runs += [_exact_run(Drift((), ()), performance, night)]
+            runs += [_exact_run(Drift((), ()), others, night)]
     scores = tuple(score for run in runs for score in run.scores)
     metrics = tuple(metric for run in runs for metric in run.metrics)
     missing = [f"{s.column} ({s.method}): {s.reason}" for s in (*drift.scores, *scores) if s.reason]
@@ -287,10 +189,9 @@ def _run(
     current: Dataset,
     reference: Dataset | None,
     night: date,
-    additional: dict[str, pd.DataFrame] | None = None,
+    shown: Shown | None = None,
 ) -> _Found:
     """Run all metrics in one report; if that raises, each in a report of its own."""
-    extra = {name: Dataset.from_pandas(data) for name, data in (additional or {}).items() if len(data)}
     stamp = datetime.combine(night, time(), UTC)
     snapshots: list[Snapshot] = []
     failed: dict[str, str] = {}
@@ -298,13 +199,17 @@ def _run(
     def attempt(group: Sequence[Metric]) -> str | None:
         try:
             report = Report(list(group), include_tests=False)
-            snapshots.append(report.run(current, reference, timestamp=stamp, additional_data=extra))
+            snapshots.append(report.run(current, reference, timestamp=stamp))
         except Exception as error:  # noqa: BLE001 (a foreign engine raises anything; one metric must not cost the rest)
             return f"Evidently raised {type(error).__name__}"
         return None
 
-    if metrics and attempt(metrics):
-        failed = {metric.metric_id: reason for metric in metrics if (reason := attempt([metric]))}
+    token = SHOWN.set(shown or Shown())
+    try:
+        if metrics and attempt(metrics):
+            failed = {metric.metric_id: reason for metric in metrics if (reason := attempt([metric]))}
+    finally:
+        SHOWN.reset(token)
     values = {item["id"]: item["value"] for snapshot in snapshots for item in snapshot.dict()["metrics"]}
     return _Found(tuple(snapshots), values, failed)
 
@@ -322,7 +227,7 @@ def _drift_run(
         if min(sizes[name])
     }
     reference = _dataset(before, {name: model.columns[name].type for name in before.columns})
-    found = _run(list(asked.values()), current, reference, night, {"distributions": _bars(drift)})
+    found = _run(list(asked.values()), current, reference, night, _shown(drift))
     scores = []
     for score in exact:
         metric = asked.get(score.column)
@@ -425,31 +330,26 @@ def _quality_run(
     return _Run("Quality by Evidently, over the labelled rows", found.snapshots, metrics=tuple(measured))
 
 
-def _exact_run(drift: Drift, performance: Performance, night: date) -> _Run:
+def _exact_run(drift: Drift, others: Sequence[PerformanceMetric], night: date) -> _Run:
     """The exact numbers, shown by Evidently."""
-    scores = [s for s in drift.scores if s.value is not None]
-    quality = [m for m in (*performance.metrics, *concept_numbers(performance)) if m.value is not None]
-    metrics = [ExactDrift(column=s.column, method=s.method) for s in scores]
-    metrics += [ExactPerformance(name=m.name, where=m.slice) for m in quality]
+    shown = _shown(drift, others)
+    metrics = [ExactDrift(column=column, method=method) for column, method in shown.scores]
+    metrics += [ExactPerformance(name=name, where=where) for name, where in shown.others]
     stub = Dataset.from_pandas(
         pd.DataFrame({"rows": [0.0]}), data_definition=DataDefinition(numerical_columns=["rows"])
     )
-    tables = {
-        "exact": pd.DataFrame([asdict(score) for score in scores]),
-        "performance": _numbers(quality),
-        "distributions": _bars(drift),
-    }
-    found = _run(metrics, stub, None, night, tables)
+    found = _run(metrics, stub, None, night, shown)
     title = "Exact numbers over all rows, computed outside Evidently"
     return _Run(title, found.snapshots, failed=found.failures(metrics))
 
 
-def _numbers(metrics: Sequence[PerformanceMetric]) -> pd.DataFrame:
-    """What the report shows of quality metrics; a number that is not there is NaN."""
-    shown = pd.DataFrame([{"name": m.name, "where": m.slice, "n": m.n} for m in metrics])
-    for name in ("value", "lo", "hi", "difference"):
-        shown[name] = pd.Series([getattr(m, name) for m in metrics], dtype=np.float64)
-    return shown
+def _shown(drift: Drift, others: Sequence[PerformanceMetric] = ()) -> Shown:
+    """What there is of these numbers."""
+    return Shown(
+        {(score.column, score.method): score for score in drift.scores if score.value is not None},
+        {(metric.name, metric.slice): metric for metric in others if metric.value is not None},
+        {found.column: found.bins for found in drift.distributions},
+    )
 
 
 def _dataset(data: pd.DataFrame, kinds: Mapping[str, str]) -> Dataset:
@@ -459,45 +359,6 @@ def _dataset(data: pd.DataFrame, kinds: Mapping[str, str]) -> Dataset:
         numerical_columns=numeric, categorical_columns=[name for name in data.columns if name not in numeric]
     )
     return Dataset.from_pandas(data, data_definition=definition)
-
-
-def _bars(drift: Drift) -> pd.DataFrame:
-    """All bars of all columns: column, label, share, share_reference."""
-    return pd.DataFrame([{"column": d.column, **asdict(bar)} for d in drift.distributions for bar in d.bins])
-
-
-def _of_column(context: Any, name: str, column: str) -> pd.DataFrame:
-    """The rows of one column in a table of the run's additional data; none when there is no such table."""
-    data = context.additional_data.get(name)
-    table: pd.DataFrame = data.as_dataframe() if data is not None else pd.DataFrame({"column": []})
-    return table[table["column"] == column]
-
-
-def _column_widgets(value: str, label: str, bars: pd.DataFrame | None) -> list[BaseWidgetInfo]:
-    """A counter, and the column's bars: plain dictionaries, since plotly's figures cost 20 times more."""
-    widgets = [counter(counters=[CounterData(label, value)], size=WidgetSize.HALF)]
-    if bars is None or bars.empty:
-        return widgets
-    traces = [
-        {
-            "type": "bar",
-            "name": name,
-            "x": list(bars["label"]),
-            "y": [float(share) for share in bars[field]],
-            "marker": {"color": colour},
-        }
-        for name, field, colour in (
-            ("current", "share", CURRENT_COLOUR),
-            ("reference", "share_reference", REFERENCE_COLOUR),
-        )
-    ]
-    layout = {
-        "barmode": "group",
-        "margin": {"t": 40},
-        "xaxis": {"type": "category"},
-        "yaxis": {"tickformat": ".0%", "title": {"text": "share of rows"}},
-    }
-    return [*widgets, plotly_data(title="", data=traces, layout=layout, size=WidgetSize.HALF)]
 
 
 def _save_html(path: Path, runs: Sequence[_Run], about: str, missing: Sequence[str]) -> Path:

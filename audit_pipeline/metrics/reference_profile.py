@@ -10,14 +10,11 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from audit_pipeline.durable import write_whole
-from audit_pipeline.errors import EvidenceError
+from audit_pipeline.cached import Cached
 from audit_pipeline.metrics.pair import TableSide
 from audit_pipeline.metrics.read import Floats, Table
 
@@ -28,24 +25,23 @@ DIGEST = 32  # bytes
 class Kept:
     """The kept columns of one reference."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, cached: Cached) -> None:
         """Take the folder of this reference, named by its sha256; what lies beside it is of a former one and goes."""
-        self._folder = folder
+        self._cached, folder = cached, cached.folder
         for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
 
     def content(self, what: str, column: str, kind: str, compute: Callable[[], bytes]) -> memoryview:
         """Return what is kept of a column, computed and kept first where it is not there or does not fit."""
-        address = hashlib.sha256(json.dumps([VERSION, self._folder.name, what, column, kind]).encode()).hexdigest()
-        file = self._folder / address
-        with suppress(OSError):
-            found = memoryview(file.read_bytes())
-            if found[:DIGEST] == _digest(address, found[DIGEST:]):
-                return found[DIGEST:]
+        address = hashlib.sha256(
+            json.dumps([VERSION, self._cached.folder.name, what, column, kind]).encode()
+        ).hexdigest()
+        found = self._cached.read(address)
+        if found is not None and found[:DIGEST] == _digest(address, found[DIGEST:]):
+            return found[DIGEST:]
         made = memoryview(compute())
-        with suppress(EvidenceError):  # a full disk costs the next night time, and this one nothing
-            write_whole(file, _digest(address, made) + made)
+        self._cached.write(address, _digest(address, made) + made)
         return made
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from audit_pipeline.config.model import ModelConfig
-from audit_pipeline.records import Performance, PerformanceMetric
+from audit_pipeline.records import Drift, Fairness, Performance, PerformanceMetric
 
 THRESHOLD = 0.1  # of the PSI where the policy sets none: the usual "watch"
 
@@ -16,6 +16,23 @@ def concept_numbers(performance: Performance) -> tuple[PerformanceMetric, ...]:
     rows = found.n if found else 0
     numbers = found.numbers if found else ()
     return tuple(PerformanceMetric(f"concept: {x.name}", "all", x.value, x.lo, x.hi, rows, None) for x in numbers)
+
+
+def domain_number(drift: Drift) -> tuple[PerformanceMetric, ...]:
+    """Return how well night and reference are told apart, in the shape of a metric."""
+    found = drift.domain
+    name = "AUC of telling night from reference"
+    return (PerformanceMetric(name, "all", found.value, found.lo, found.hi, found.n, None),) if found else ()
+
+
+def group_numbers(fairness: Fairness | None) -> tuple[PerformanceMetric, ...]:
+    """Return the numbers that compare the groups of an attribute, in the shape of metrics."""
+    return tuple(
+        PerformanceMetric(f"groups: {m.metric}", grouping.attribute, m.value, m.lo, m.hi, m.n or 0, None)
+        for grouping in (fairness.groupings if fairness else ())
+        for m in grouping.metrics
+        if m.group is None
+    )
 
 
 def why_exact(model: ModelConfig, rows: int, reference_rows: int, row_limit: int) -> str | None:

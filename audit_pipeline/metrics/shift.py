@@ -28,6 +28,7 @@ from audit_pipeline.metrics.interval import around
 from audit_pipeline.metrics.read import Floats
 from audit_pipeline.metrics.regions import regions
 
+ROUNDING = 1e-12  # a standard error this small beside its number is none
 SURE = 1e-6  # a chance this near 0 or 1 is no nearer
 
 
@@ -92,7 +93,7 @@ def along(g: Floats, h: Floats, rest: Floats) -> Shift:
         rest: (n,) t - m.
 
     Raises:
-        MetricError: the direction or the rest does not vary.
+        MetricError: the direction or the rest does not vary, or nothing is left to chance.
     """
     step = g * h
     weight, told = float(np.square(step).sum()), float(np.square(g).sum())
@@ -101,7 +102,9 @@ def along(g: Floats, h: Floats, rest: Floats) -> Shift:
         raise MetricError("the outcome follows from the inputs without a rest, or the direction has no size")
     value = float((step * rest).sum()) / weight
     error = math.sqrt(float(np.square(step * (rest - value * step)).sum())) / weight
-    return Shift(value, error, math.sqrt(weight / told) / sd, 2 * _above(abs(value) / error) if error > 0 else 0.0)
+    if error <= ROUNDING * abs(value):
+        raise MetricError("the outcome follows from side and inputs without a rest: there is no chance to compare with")
+    return Shift(value, error, math.sqrt(weight / told) / sd, 2 * _above(abs(value) / error))
 
 
 def centred(g: Floats, score: Floats) -> Floats:

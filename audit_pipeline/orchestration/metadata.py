@@ -22,6 +22,7 @@ from audit_pipeline.records import (
     Trace,
 )
 from audit_pipeline.small_cells import few, in_words
+from audit_pipeline.vault import Vault
 
 TRACE = "audit/trace"  # metadata that holds a trace
 
@@ -83,7 +84,7 @@ def _snapshot(project: Project, result: AuditResult) -> Metadata:
         "source": snapshot.source,
         "sha256": snapshot.sha256,
         "bytes": snapshot.bytes,
-        "file": dg.MetadataValue.path(str(project.layout.audit / snapshot.path)),
+        "file": dg.MetadataValue.path(str(Vault(project.layout.audit).where(snapshot.path))),
     }
 
 

@@ -64,20 +64,20 @@ class Build:
             connection.execute("USE memory")
             connection.execute("DETACH build")
         leaf = log[-1]["leaf"] if log else ""
-        self._seal.write_text(json.dumps({"entries": len(log), "leaf": leaf, **self._now()}), encoding="utf-8")
+        self._seal.write_text(json.dumps({"entries": len(log), "leaf": leaf, **self.now()}), encoding="utf-8")
 
     def _reaches_to(self, log: Sequence[Entry]) -> int:
         """Return how many entries of `log` the file holds; -1 when that cannot be told."""
         try:
             seal = json.loads(self._seal.read_text(encoding="utf-8"))
             entries, leaf = seal.pop("entries"), seal.pop("leaf")
-            if seal == self._now() and (log[entries - 1]["leaf"] == leaf if entries else leaf == ""):
+            if seal == self.now() and (log[entries - 1]["leaf"] == leaf if entries else leaf == ""):
                 return int(entries)
         except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
             return -1
         return -1
 
-    def _now(self) -> dict[str, str]:
+    def now(self) -> dict[str, str]:
         """Return what must not have changed between two publications."""
         form = hashlib.sha256(f"{__version__}{schema_sql()}".encode()).hexdigest()
         return {"form": form, "sha256": file_sha256(self.file)}

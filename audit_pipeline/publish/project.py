@@ -12,7 +12,8 @@ from audit_pipeline.publish.rows import naive, rows_of
 BATCH = 200  # entries projected at a time
 
 Entry = Mapping[str, Any]  # a log entry as plain JSON
-ReadRecord = Callable[[str, str, str], dict[str, Any]]  # model, night, digest -> record
+ReadRecord = Callable[[str, str, str], dict[str, Any] | None]  # model, night, digest -> record; None: purged
+OF_THE_LOG = ("evidence_log", "alert", "review")  # tables whose rows stay when a record is purged
 
 
 def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], read_record: ReadRecord) -> None:
@@ -22,11 +23,15 @@ def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], rea
         EvidenceError: a record is missing or was changed.
     """
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    gone: list[str] = []
     for number, entry in enumerate(entries, start=1):
         _add(rows, entry, read_record)
+        if entry["kind"] == "purge" and entry["body"]["class"] == "evidence":
+            gone += [file["sha256"] for file in entry["body"]["files"]]
         if number % BATCH == 0:
             insert(connection, rows)
     insert(connection, rows)
+    _remove(connection, gone)
     connection.execute((resources.files("audit_pipeline.publish") / "newest.sql").read_text(encoding="utf-8"))
 
 
@@ -38,12 +43,23 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
     rows["evidence_log"].append(place | about | same)
     if entry["kind"] == "record":
         record = read_record(entry["model_id"], entry["night"], entry["digest"])
-        for table, row in rows_of(record, digest=entry["digest"], log_index=entry["index"]):
+        for table, row in rows_of(record, digest=entry["digest"], log_index=entry["index"]) if record else ():
             rows[table].append(row)
     elif entry["kind"] == "alert":
         rows["alert"].append(entry["body"] | place)
     elif entry["kind"] == "review":
         rows["review"].append(entry["body"] | place | about)
+
+
+def _remove(connection: duckdb.DuckDBPyConnection, records: list[str]) -> None:
+    """Remove the rows of records that were purged since the last publication."""
+    if not records:
+        return
+    sql = "SELECT c.table_name FROM duckdb_columns() c JOIN duckdb_tables() t USING (table_oid) "
+    sql += "WHERE c.column_name = 'record' AND t.database_name = current_database() AND t.schema_name = 'main'"
+    for (table,) in connection.execute(sql).fetchall():
+        if table not in OF_THE_LOG:
+            connection.execute(f"DELETE FROM {table} WHERE record IN (SELECT unnest(?::VARCHAR[]))", [records])
 
 
 def insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:

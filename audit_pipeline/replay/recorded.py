@@ -17,6 +17,7 @@ from audit_pipeline.evidence import LogEntry, Store
 from audit_pipeline.gather import Gathered, described
 from audit_pipeline.records import Circumstances, FileRef, Snapshot
 from audit_pipeline.revive import revived
+from audit_pipeline.vault import Vault
 
 CONFIGURATION = {"model_config": "models", "suite": "expectations"}  # role of an input -> folder of a project
 
@@ -77,17 +78,18 @@ def read(record: Mapping[str, Any]) -> Recorded:
 
 
 def project_in(folder: Path, recorded: Recorded, store: Store) -> Project:
-    """Lay out the project of the record in the empty `folder`, its files as links into the store.
+    """Lay out the project of the record in the empty `folder`, its files as links into the store or into memory.
 
     Raises:
+        EncryptedError: they are encrypted, and the key at hand does not open them.
         NotReplayableError: the configuration of that night is none to this version.
     """
     (folder / "project.yaml").write_text(json.dumps(recorded.settings), encoding="utf-8")  # JSON is YAML
     for ref in recorded.files:
-        _link(folder / "audit" / ref.path, store.root / ref.path)
+        _link(folder / "audit" / ref.path, store.vault.plain(ref.path))
     for ref in recorded.inputs:
         if ref.role in CONFIGURATION:
-            _link(folder / CONFIGURATION[ref.role] / f"{recorded.model_id}.yaml", store.root / ref.path)
+            _link(folder / CONFIGURATION[ref.role] / f"{recorded.model_id}.yaml", store.vault.plain(ref.path))
     try:
         project = load_project(folder)
         project.model(recorded.model_id)
@@ -102,7 +104,7 @@ def _link(link: Path, target: Path) -> None:
         link.symlink_to(target)
 
 
-def gathered_again(project: Project, recorded: Recorded) -> Gathered:
+def gathered_again(project: Project, recorded: Recorded, vault: Vault) -> Gathered:
     """Return what had been gathered for the night, its profile computed anew."""
     model, then = project.model(recorded.model_id).config, recorded.circumstances
     single = {ref.role: ref for ref in recorded.inputs}
@@ -121,7 +123,7 @@ def gathered_again(project: Project, recorded: Recorded) -> Gathered:
         look_back=recorded.look_back,
         faults=then.faults,
     )
-    return described(gathered, model, project.config.limits, root=project.layout.audit)
+    return described(gathered, model, project.config.limits, vault=vault)
 
 
 class StoreThen(Store):
@@ -133,7 +135,7 @@ class StoreThen(Store):
         Raises:
             NotReplayableError: the log does not have one of them.
         """
-        super().__init__(store.layout)
+        super().__init__(store.layout, vault=store.vault)
         entries = (e for e in store.log.entries() if e.kind == "record" and e.model_id == recorded.model_id)
         known = {(e.night, e.body["result_digest"]): e for e in entries}
         self._then: dict[tuple[str, str], LogEntry] = {}

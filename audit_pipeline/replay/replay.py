@@ -20,6 +20,7 @@ from audit_pipeline.replay.differences import Difference, of_form, of_program, o
 from audit_pipeline.replay.recorded import Recorded, StoreThen, gathered_again, project_in, read
 from audit_pipeline.replay.since import changed_since
 from audit_pipeline.stages import Stopwatch
+from audit_pipeline.vault import Vault
 
 PROGRAM = ("engine", "code")  # kinds of difference after which a result may have fields that the record has not
 
@@ -83,14 +84,15 @@ def replay(store: Store, entry: LogEntry, *, present: Project | None = None) -> 
 
 def _computed(then: StoreThen, recorded: Recorded, present: Project | None) -> tuple[Any, tuple[Difference, ...]]:
     """Return the result that comes out now, as canonical JSON gives it back, and what changed in the project since."""
-    with tempfile.TemporaryDirectory(prefix="audit-replay-") as name:
+    with then.vault.session(), tempfile.TemporaryDirectory(prefix="audit-replay-") as name:
         folder = Path(name).resolve()
         work = folder / "work"
         work.mkdir()
         project = project_in(folder, recorded, then)
         model = project.model(recorded.model_id).config
-        gathered = gathered_again(project, recorded)
-        measured = measure(project, model, recorded.night, gathered, work=work, watch=Stopwatch())
+        vault = Vault(project.layout.audit)  # of links to what can be read
+        gathered = gathered_again(project, recorded, vault)
+        measured = measure(project, model, recorded.night, gathered, vault=vault, work=work, watch=Stopwatch())
         past = Past(then, recorded.model_id, before=recorded.night)
         result, _ = judge(project, recorded.model_id, recorded.night, gathered, measured, past)
         since = changed_since(project, present, recorded.model_id) if present else ()

@@ -5,6 +5,7 @@ from typing import Any
 
 from audit_pipeline.checks.results import names
 from audit_pipeline.config import Project
+from audit_pipeline.config.project import PLACES
 from audit_pipeline.replay.differences import ABSENT, Difference
 
 SHARED = ("name", "seed", "limits")  # keys of project.yaml on which a result depends
@@ -24,7 +25,7 @@ def changed_since(then: Project, now: Project, model_id: str) -> tuple[Differenc
 
 def _values(project: Project, model_id: str) -> dict[str, Any]:
     """Return `file: key` -> value for all that a result of the model depends on."""
-    shared = project.config.model_dump(mode="json", include=set(SHARED))
+    shared = project.config.model_dump(mode="json", include=set(SHARED), exclude={"limits": set(PLACES)})
     found = {f"project.yaml: {key}": value for key, value in _flat("", shared)}
     audited = project.model(model_id)
     model = audited.config.model_dump(mode="json")

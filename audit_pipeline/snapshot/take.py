@@ -11,7 +11,6 @@ Were it one instance, the optimizer might sort before it hashes and spill raw id
 of the operating system, and quasi-identifiers, which the snapshot holds by design.
 """
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -20,11 +19,10 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
-from audit_pipeline.durable import file_sha256, is_full, make_folder, storing, sync
+from audit_pipeline.durable import file_sha256, is_full, storing
 from audit_pipeline.errors import (
     ColumnMissingError,
     ColumnTypeError,
-    EvidenceError,
     NightEmptyError,
     SourceError,
     UnreadableError,
@@ -37,20 +35,21 @@ from audit_pipeline.snapshot.digest import row_groups
 from audit_pipeline.snapshot.generalise import generalised
 from audit_pipeline.snapshot.pseudonym import pads, pseudonym_sql
 from audit_pipeline.snapshot.write import write
+from audit_pipeline.vault import Vault
 
 
 def take(
     relation: Relation,
     columns: Sequence[Column],
     *,
-    store: Path,
+    vault: Vault,
     place: str,
     suffix: str,
     key: bytes | None,
     threads: int,
     memory: str,
 ) -> Snapshot:
-    """Freeze `relation` as `store/place/<sha256><suffix>`.
+    """Freeze `relation` as `place/<sha256><suffix>` of the vault.
 
     The same rows give the same file, in whatever order and format they come and with any number of threads: rows
     are sorted by row_id, and by every other column too where row_ids repeat or there is no row_id.
@@ -58,8 +57,8 @@ def take(
     Args:
         relation: an opened source.
         columns: what to keep, in this order; direct identifiers, and columns marked `masked`, become pseudonyms.
-        store: the audit folder; work in progress stays in its `.work`.
-        place: folder below `store`, e.g. "snapshots/m/2026-07-01"; a log's ends with its night.
+        vault: of the store; where it encrypts, work in progress is in memory, and on the store's disk otherwise.
+        place: folder below the store, e.g. "snapshots/m/2026-07-01"; a log's ends with its night.
         suffix: ".parquet", or "" among other inputs.
         key: HMAC key of the pseudonyms; may be None when no column needs one.
         threads: of DuckDB.
@@ -72,17 +71,19 @@ def take(
         NightEmptyError: the log has no rows (SourceError for a source without a night).
         UnreadableError: the source is damaged where opening it did not look.
         StorageError: the disk is full or refuses.
-        EvidenceError: another file stands under this file's digest (tampering).
+        AddressTakenError: another file stands under this file's digest: it was changed, or rows of it were erased.
         SourceError: the source's database is locked, or the work does not fit into `memory`.
+        MemoryRoomError: where the vault encrypts, the work does not fit into its tmpfs.
     """
     missing = [column.name for column in columns if column.name not in relation.columns]
     if missing:
         raise ColumnMissingError(missing[0], log=relation.name, available=relation.columns, others=missing[1:])
     frozen = tuple(_frozen(column) for column in columns)
-    with storing(place, only_full=True), _workspace(store) as work:
+    with storing(place, only_full=True), vault.workspace() as work:
         staged, file = Path(work, "staged.parquet"), Path(work, "snapshot.parquet")
         try:
             _read(relation, columns, staged, key=key, threads=threads, memory=memory)
+            vault.require_fits(staged)
             with closing(working(threads=threads, memory=memory, spill=Path(work, "spill"))) as connection:
                 rows = _count(connection, parquet(staged), relation, columns)
                 if rows == 0:
@@ -95,12 +96,14 @@ def take(
                 f"'{relation.name}' does not fit into {memory} of memory. Raise `limits.memory` in project.yaml, "
                 "or lower `limits.threads`."
             ) from None
-        sha256, groups = file_sha256(file), row_groups(file)
-        target = _keep(file, store / place / f"{sha256}{suffix}", store, sha256)
+        vault.require_fits(staged, file)
+        sha256, groups, size = file_sha256(file), row_groups(file), file.stat().st_size
+        name = (PurePosixPath(place) / f"{sha256}{suffix}").as_posix()
+        vault.keep(name, file, sha256)
     return Snapshot(
-        path=(PurePosixPath(place) / f"{sha256}{suffix}").as_posix(),
+        path=name,
         sha256=sha256,
-        bytes=target.stat().st_size,
+        bytes=size,
         rows=rows,
         duplicate_row_ids=duplicates,
         columns=frozen,
@@ -108,12 +111,6 @@ def take(
         source=relation.name,
         source_sha256=relation.sha256,
     )
-
-
-def _workspace(store: Path) -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder for work in progress, on the store's own file system."""
-    (store / ".work").mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix="take-", dir=store / ".work")
 
 
 def _is_masked(column: Column) -> bool:
@@ -209,18 +206,3 @@ def _empty(relation: Relation, place: str) -> SourceError:
     except ValueError:
         return SourceError(f"'{relation.name}' has no rows. Deliver it again.")
     return NightEmptyError(night=night, where=relation.name)
-
-
-def _keep(file: Path, target: Path, store: Path, sha256: str) -> Path:
-    """Move a finished file to its content address, safe against a crash; a file already there is kept."""
-    if target.exists():
-        if file_sha256(target) != sha256:
-            where = target.relative_to(store).as_posix()
-            raise EvidenceError(f"{where} was changed: its sha256 is not its name. Run `audit-pipeline verify`.")
-        return target
-    with storing(target.name):
-        sync(file)
-        make_folder(target.parent)
-        file.replace(target)
-        sync(target.parent)
-    return target

@@ -26,12 +26,26 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, columns: Sequence[Col
         path: a file that does not exist yet.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     schema = _schema(columns)
     reader: Any = connection.sql(sql).to_arrow_reader(ROWS)  # streams: the result is never whole in memory
-    with pq.ParquetWriter(
-        path,
+    with writer(path, schema) as out:
+        held: list[Any] = []  # tables, fewer than ROWS rows in all
+        for batch in reader:
+            held.append(pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema))
+            if sum(table.num_rows for table in held) >= ROWS:
+                held = [_write_full(out, pa.concat_tables(held))]
+        rest = pa.concat_tables(held) if held else schema.empty_table()
+        if rest.num_rows:
+            out.write_table(rest.combine_chunks(), row_group_size=ROWS)
+
+
+def writer(target: Any, schema: Any) -> Any:
+    """Return a writer to `target`, a path or a file, for tables of `schema`; to be closed."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(
+        target,
         schema,
         version="2.6",
         compression="zstd",
@@ -41,23 +55,15 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, columns: Sequence[Col
         data_page_version="1.0",
         store_schema=False,  # no copy of the Arrow schema: the Parquet types say it all
         write_page_index=False,
-    ) as writer:
-        held: list[Any] = []  # tables, fewer than ROWS rows in all
-        for batch in reader:
-            held.append(pa.Table.from_batches([batch]).rename_columns(schema.names).cast(schema))
-            if sum(table.num_rows for table in held) >= ROWS:
-                held = [_write_full(writer, pa.concat_tables(held))]
-        rest = pa.concat_tables(held) if held else schema.empty_table()
-        if rest.num_rows:
-            writer.write_table(rest.combine_chunks(), row_group_size=ROWS)
+    )
 
 
-def _write_full(writer: Any, table: Any) -> Any:
+def _write_full(out: Any, table: Any) -> Any:
     """Write all full row groups of `table` and return the rows left over."""
     at = 0
     while table.num_rows - at >= ROWS:
         # One chunk per column: where batches end must not show in the pages.
-        writer.write_table(table.slice(at, ROWS).combine_chunks(), row_group_size=ROWS)
+        out.write_table(table.slice(at, ROWS).combine_chunks(), row_group_size=ROWS)
         at += ROWS
     return table.slice(at)
 

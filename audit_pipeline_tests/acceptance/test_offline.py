@@ -90,7 +90,7 @@ def test_without_routes_everything_is_audited_and_proved(offline: Offline) -> No
     project = load_project(offline.root)
     verdicts = {key: entry.body["verdict"] for key, entry in Store(project.layout).heads().items()}
     assert verdicts == {("churn", str(NIGHTS[0])): "PASS", ("spend", str(NIGHTS[0])): "NOT_EVALUATED"}
-    assert verify(Store(project.layout)).ok
+    assert verify(Store.of(project)).ok
     assert project.layout.database.exists()
 
 

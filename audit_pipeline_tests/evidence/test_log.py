@@ -238,3 +238,18 @@ def test_a_really_full_disk_loses_no_entry() -> None:
                 written += 1
         assert written > 3
         assert [e.body["n"] for e in store.log.entries()] == list(range(written))
+
+
+def test_rare_entries_are_found_among_many(tmp_path: Path) -> None:
+    """By their bytes, which others may hold in their texts; a torn line is none."""
+    log = Log(tmp_path / "log", tmp_path / "quarantine")
+    assert list(log.of_kind("purge")) == []
+    kinds = ["record", "purge", "purge", "review", "record", "purge"]
+    for i, kind in enumerate(kinds):
+        body = {"reason": '"kind":"purge"', "of": {"kind": "purge"}, "i": i}
+        log.append(kind, model_id="m", night="2026-07-01", digest="0" * 64, body=body)
+    with log.lines.file.open("ab") as file:
+        file.write(b'{"kind":"purge"')
+    assert [e.index for e in log.of_kind("purge")] == [1, 2, 5]
+    assert list(log.of_kind("purge")) == [e for e in log.entries() if e.kind == "purge"]
+    assert [number for number, _ in log.lines.having(b'"i":4')] == [4]

@@ -93,6 +93,7 @@ def test_roots_and_proofs_are_those_of_the_definition(size: int) -> None:
         assert is_consistent(old=old, old_root=mth(entries[:old]), size=size, root=root, path=proof)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_a_mutated_inclusion_proof_is_refused(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 300))
@@ -119,6 +120,7 @@ def test_a_mutated_inclusion_proof_is_refused(data: st.DataObject) -> None:
     assert not is_included(leaf, index=place, size=size, path=proof, root=root)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_a_mutated_consistency_proof_is_refused(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 300))
@@ -165,7 +167,7 @@ def test_there_is_no_consistency_with_no_or_a_larger_log(old: int) -> None:
     assert not is_consistent(old=old, old_root=LEAVES[0], size=3, root=LEAVES[0], path=[LEAVES[0]])
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=6), st.integers(0, 40))
 def test_a_tree_that_grew_in_steps_and_was_cut_is_the_one_made_at_once(steps: list[int], cut: int) -> None:
     file = io.BytesIO()
@@ -183,7 +185,7 @@ def test_a_tree_that_grew_in_steps_and_was_cut_is_the_one_made_at_once(steps: li
     assert all(Tree(file).root(n) == mth(ENTRIES[:n]) for n in range(cut + 1))
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 60), st.integers(0, 31), st.integers(0, 9))
 def test_a_file_that_ends_in_the_middle_counts_whole_leaves_and_goes_on(size: int, odd: int, lost: int) -> None:
     """Its writer died: whatever it left of the last leaves, what is appended next stands where it belongs."""

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.metrics.additive import cut
 from audit_pipeline.metrics.concept import concept_of
 from audit_pipeline.metrics.concept_rows import BINS, Drawn
@@ -14,9 +14,6 @@ from audit_pipeline.metrics.interval import around
 from audit_pipeline.metrics.read import Floats
 from audit_pipeline.records import Concept, DomainScore
 from audit_pipeline_tests.metrics.night import model
-
-BINARY = model({"a": "number"})
-REGRESSION = model({"a": "number"}, task="regression")
 
 
 @dataclass(frozen=True)
@@ -30,11 +27,6 @@ class World:
     prevalence: float = 0.0  # log-odds (regression: units) that every outcome rises by
     heavy: bool = False  # regression: with outcomes of a long tail
     regression: bool = False
-
-    @property
-    def config(self) -> ModelConfig:
-        """The model of the task."""
-        return REGRESSION if self.regression else BINARY
 
 
 def arrays(world: World, seed: int) -> tuple[Floats, Floats, Floats, Floats]:
@@ -58,8 +50,8 @@ def arrays(world: World, seed: int) -> tuple[Floats, Floats, Floats, Floats]:
     return x, night, score, (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(np.float64)
 
 
-def conclude(world: World, seed: int) -> Concept:
-    """Return what is concluded, by the classifier and the tests as a night has them."""
+def conclude(world: World, seed: int, **more: Any) -> Concept:
+    """Return what is concluded, by the classifier and the tests as a night has them; `more` goes to the model file."""
     x, night, score, outcome = arrays(world, seed)
     fold = _folds(world.n, world.m, np.random.default_rng(seed))
     chance, (auc, error) = _cross_fitted(x, night, fold, [False] * x.shape[1], seed=seed)
@@ -68,7 +60,7 @@ def conclude(world: World, seed: int) -> Concept:
     names = (*"abcdefgh", "score")
     rows = Drawn(night, chance, fold, outcome, score, loss, names, features)
     domain = DomainScore(auc, *around(auc, error, low=0.0, high=1.0), world.n, world.m, 8, seed)
-    return concept_of(rows, domain, world.config)
+    return concept_of(rows, domain, model({"a": "number"}, task="regression" if world.regression else "binary", **more))
 
 
 def bound(nights: int, share: float = 0.05) -> float:

@@ -42,11 +42,14 @@ def test_a_whole_record_gives_its_numbers_with_their_errors(tmp_path: Path) -> N
     }
 
 
+RESIDUAL = "concept.residual_z"  # of a night with labels
+
+
 def test_what_is_charted_can_be_judged_and_every_rule_has_words(tmp_path: Path) -> None:
     fixed = {
         name for name in numbers(plain(make_result(make_store(tmp_path)))) if not name.startswith(("perf", "fair"))
     }
-    assert fixed | {JOINT, "quality.accuracy", "quality.consistency", "drift.mean_prediction"} == set(FIXED)
+    assert fixed | {JOINT, "quality.accuracy", "quality.consistency", "drift.mean_prediction", RESIDUAL} == set(FIXED)
     assert (*RULES, "ewma", "cusum") == get_args(Rule) == tuple(READABLE)
     assert {name for table in METRICS.values() for name in table} >= SHARES | AMOUNTS
     assert set(GROUPS) == {name for names in FAIR.values() for name in names} - {"equalised_odds_difference"}

@@ -3,6 +3,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.metrics import measure_drift, measure_performance
 from audit_pipeline.metrics.engine_evidently import evidently_report
+from audit_pipeline.records import DomainScore, Fairness, Grouping, GroupMetric
 from audit_pipeline_tests.metrics.night import model, write
 
 NIGHT = date(2026, 2, 3)
@@ -63,6 +65,8 @@ def report(tmp_path: Path) -> Any:
         label: Any = True,
         row_limit: int = 20_000,
         folder: str = "out",
+        domain: DomainScore | None = None,
+        fairness: Fairness | None = None,
     ) -> Any:
         current = night(1) if current is None else current
         now = write(tmp_path / "now.parquet", config, current)
@@ -74,7 +78,7 @@ def report(tmp_path: Path) -> Any:
             truth = label if isinstance(label, list) else outcomes(config, current, rows)
             pq.write_table(pa.table({"id": range(rows), "label": truth}), known)
         options: dict[str, Any] = {"threads": 1, "memory": "256MB"}
-        drift = measure_drift(now, [before], config, **options)
+        drift = replace(measure_drift(now, [before], config, **options), domain=domain)
         performance = measure_performance(now, known, [], config, due=NIGHT, overdue=False, **options)
         found = evidently_report(
             now,
@@ -87,6 +91,7 @@ def report(tmp_path: Path) -> Any:
             folder=tmp_path / folder,
             rows=rows,
             row_limit=row_limit,
+            fairness=fairness,
         )
         return found, drift, performance
 
@@ -308,3 +313,20 @@ def test_a_summary_that_raises_is_named(report: Any, monkeypatch: pytest.MonkeyP
     missing = json.loads(found.json.read_text())["not_evaluated"]
     assert any("visits" in line and line.endswith("Evidently raised ValueError") for line in missing)
     assert not any("age" in line and "ValueError" in line for line in missing)  # fewer than 11: not counted
+
+
+@pytest.mark.parametrize("row_limit", [20_000, 100])
+def test_the_page_shows_our_numbers_beside_evidently_s(report: Any, row_limit: int) -> None:
+    whole = GroupMetric(None, "impact_ratio", 0.8125, 0.7, 0.9, 400, None)
+    part = GroupMetric("a", "selection_rate", 0.4375, 0.4, 0.5, 200, None)
+    grouping = Grouping("protected", "ward", (whole, part), "a", 0)
+    found, drift, _ = report(
+        row_limit=row_limit,
+        domain=DomainScore(0.5625, 0.51, 0.61, 500, 500, 3, 7),
+        fairness=Fairness((grouping,), 1, 30, 400, 0, 7),
+    )
+    page = found.html.read_text()
+    assert "groups: impact_ratio 0.8125" in page and "AUC of telling night from reference 0.5625" in page
+    assert "0.4375" not in page  # single groups stand in our own report
+    ks = next(score.value for score in drift.scores if score.column == "age" and score.method == "ks")
+    assert f"ks {ks:.4f}" in page

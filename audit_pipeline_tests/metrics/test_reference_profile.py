@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from audit_pipeline.cached import Cached
 from audit_pipeline.metrics import measure_drift
 from audit_pipeline.records import Drift
 from audit_pipeline_tests.metrics.night import model, write
@@ -38,7 +39,7 @@ class Night:
         self.kept = folder / "kept" / ("a" * 64)
 
     def measure(self, *, keep: bool = True) -> Drift:
-        options = {"kept": self.kept} if keep else {}
+        options = {"kept": Cached(self.kept)} if keep else {}
         return measure_drift(self.now, [self.before], CONFIG, threads=1, memory="256MB", **options)
 
     def files(self) -> list[Path]:

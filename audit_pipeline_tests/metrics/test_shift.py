@@ -60,15 +60,14 @@ def test_order_does_not_matter_and_a_turned_rest_turns_the_move(rest: np.ndarray
     try:
         found = along(g, np.ones(12), rest)
     except MetricError:
-        assert not rest.any()
+        assert np.ptp(rest[:6]) == np.ptp(rest[6:]) == 0  # no row differs from its side
         return
     mixed = along(g[order], np.ones(12), rest[order])
     assert mixed.value == pytest.approx(found.value, abs=1e-9)
     assert along(g, np.ones(12), -rest).value == -found.value
-    assert abs(found.effect) <= 1 + 1e-9 or found.error >= 0
 
 
-@pytest.mark.parametrize("rest", [np.zeros(4), np.full(4, 1e200), np.full(4, np.nan)])
+@pytest.mark.parametrize("rest", [np.zeros(4), np.full(4, 1e200), np.full(4, np.nan), HALF])
 def test_what_has_no_size_or_too_much_is_refused(rest: np.ndarray) -> None:
     with np.errstate(over="ignore"), pytest.raises(MetricError):
         along(HALF, ONES, rest)

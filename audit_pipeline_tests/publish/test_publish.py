@@ -17,6 +17,7 @@ import pytest
 
 from audit_pipeline.errors import PublishError
 from audit_pipeline.evidence import Store, covered, seal
+from audit_pipeline.evidence.review import review
 from audit_pipeline.publish import publish, query
 from audit_pipeline.publish.build import STORAGE
 from audit_pipeline.records import Maturity, Outcome
@@ -90,6 +91,10 @@ def fill(store: Store, *, psi: float = 0.125) -> None:
 # --- what is in it ------------------------------------------------------------------------------------------------
 
 
+def sign(store: Store) -> None:
+    review(store, "churn", TUESDAY, meaning="approved", name="Ada", account="ada", reason="As agreed.")
+
+
 def test_every_column_of_every_table_is_filled_from_a_whole_record(store: Store) -> None:
     """A name misspelt between record and table would leave a column empty for ever."""
     store.log.key = make_key()
@@ -97,6 +102,7 @@ def test_every_column_of_every_table_is_filled_from_a_whole_record(store: Store)
     commit(store, psi=None)
     commit(store, night=TUESDAY, version="2")
     store.log.append("alert", model_id="", night="", digest="0" * 64, body={**ALERT, "reason": "dead"})
+    sign(store)
     database = bring(store)
     with duckdb.connect(str(database), read_only=True) as connection:
         for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
@@ -241,6 +247,7 @@ def test_anew_equals_bit_by_bit_growth_table_by_table(tmp_path: Path) -> None:
         lambda: commit(grown, psi=0.3, verdict=Outcome.FAIL),
         lambda: fill(grown, psi=0.2),
         lambda: commit(grown, night=TUESDAY, version="2"),
+        lambda: sign(grown),
     ]
     for step in steps:
         step()

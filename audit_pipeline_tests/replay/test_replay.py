@@ -15,7 +15,7 @@ import pytest
 from audit_pipeline.config import Layout, Project, load_project
 from audit_pipeline.durable import file_sha256
 from audit_pipeline.engines import code_digest
-from audit_pipeline.evidence import LogEntry, Store, verify
+from audit_pipeline.evidence import LogEntry, SigningKey, Store, verify
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.records import RunContext
@@ -183,11 +183,12 @@ def test_a_file_that_is_gone_makes_it_not_replayable(copy: Store) -> None:
 
 def test_after_an_erasure_it_says_how_many_rows_are_gone(copy: Store) -> None:
     entry = head(copy, "churn", N1)
-    file, before = file_of(copy, entry, "snapshot"), file_sha256(file_of(copy, entry, "snapshot"))
+    file, log = file_of(copy, entry, "snapshot"), Store(copy.layout, SigningKey(b"\xc3" * 32)).log
     for rows, left in ((7, b"what one erasure left"), (5, b"what the next one left")):
+        body = {"path": file.relative_to(copy.root).as_posix(), "rows": rows, "sha256": file_sha256(file)}
         file.write_bytes(left)
-        body = {"path": file.relative_to(copy.root).as_posix(), "rows": rows, "new_sha256": sha256(left)}
-        copy.log.append("erasure", model_id="churn", night=str(N1), digest=sha256(left), body=body | {"sha256": before})
+        body |= {"new_sha256": sha256(left), "bytes": len(left), "groups": []}
+        log.append("erasure", model_id="churn", night=str(N1), digest=sha256(left), body=body)
     done = replay(copy, entry)
     assert (done.outcome, done.differences) == (NOT_REPLAYABLE, ())
     assert "12 rows of snapshots/churn/2026-03-01/" in done.reason

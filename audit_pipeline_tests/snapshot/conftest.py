@@ -9,6 +9,7 @@ import pytest
 
 from audit_pipeline.records import Column, Relation, Snapshot
 from audit_pipeline.snapshot import take
+from audit_pipeline.vault import Vault
 
 KEY = bytes(range(32))
 
@@ -32,7 +33,7 @@ def freeze(tmp_path: Path) -> Freeze:
 
     def run(sql: str, columns: Sequence[Column], **options: Any) -> Snapshot:
         settings: dict[str, Any] = {
-            "store": tmp_path / "audit",
+            "vault": Vault(tmp_path / "audit"),
             "place": "snapshots/m/2026-07-01",
             "suffix": ".parquet",
             "key": KEY,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from audit_pipeline.records import Column, Generalised, Relation
 from audit_pipeline.snapshot import take
 from audit_pipeline.snapshot.generalise import generalised
+from audit_pipeline.vault import Vault
 
 KINDS = {"number": "DOUBLE", "integer": "BIGINT", "category": "VARCHAR", "date": "DATE", "timestamp": "TIMESTAMP"}
 CONNECTION = duckdb.connect()
@@ -95,7 +96,7 @@ def test_the_exact_value_is_in_no_byte_that_is_written(tmp_path: Path) -> None:
     )
     (tmp_path / "audit").mkdir()
     taken = take(
-        relation, columns, store=tmp_path / "audit", place="snapshots/m/2026-07-01", suffix=".parquet", key=None,
+        relation, columns, vault=Vault(tmp_path / "audit"), place="snapshots/m/2026-07-01", suffix=".parquet", key=None,
         threads=1, memory="256MB",
     )  # fmt: skip
     file = tmp_path / "audit" / taken.path

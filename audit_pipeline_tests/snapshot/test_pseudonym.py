@@ -88,10 +88,11 @@ import sys
 from pathlib import Path
 from audit_pipeline.records import Column, Relation
 from audit_pipeline.snapshot import take
+from audit_pipeline.vault import Vault
 
 columns = [Column("mrn", "category", "row_id", "direct_identifier"), Column("w", "category", "feature", "none")]
 relation = Relation("log", "parquet", (), sys.argv[1], ("mrn", "w"), "0", 0)
-settings = {"store": Path(sys.argv[2]), "place": "p", "suffix": "", "key": b"k" * 32, "threads": 1}
+settings = {"vault": Vault(Path(sys.argv[2])), "place": "p", "suffix": "", "key": b"k" * 32, "threads": 1}
 print(take(relation, columns, memory=sys.argv[3], **settings).sha256)
 """
 

@@ -26,6 +26,7 @@ from audit_pipeline.records import Column, Relation, Snapshot
 from audit_pipeline.snapshot import row_groups, take
 from audit_pipeline.snapshot.write import ROWS
 from audit_pipeline.sources import open_night
+from audit_pipeline.vault import Vault
 from audit_pipeline_tests.snapshot.conftest import column, relation
 
 Freeze = Callable[..., Snapshot]
@@ -134,7 +135,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         take(
             relation("select 1 as id", ["id"]),
             [COLUMNS[0], COLUMNS[2]],
-            store=tmp_path,
+            vault=Vault(tmp_path),
             place="inputs",
             suffix="",
             key=None,
@@ -156,7 +157,14 @@ def test_a_damaged_page_is_found_when_it_is_read(tmp_path: Path) -> None:
 
 def _take(opened: Relation, columns: list[Column], store: Path) -> Snapshot:
     return take(
-        opened, columns, store=store, place="snapshots/m/n", suffix=".parquet", key=None, threads=2, memory="500MB"
+        opened,
+        columns,
+        vault=Vault(store),
+        place="snapshots/m/n",
+        suffix=".parquet",
+        key=None,
+        threads=2,
+        memory="500MB",
     )
 
 
