@@ -34,6 +34,7 @@ from audit_pipeline.records import (
     Fairness,
     FileRef,
     Finding,
+    Generalised,
     Grouping,
     GroupMetric,
     Importance,
@@ -78,7 +79,7 @@ def make_snapshot(store: Store, model_id: str, night: date, *, seed: str = "") -
     for i, group in enumerate(groups):
         named.append(RowGroup(i, 150, at, len(group), hashlib.sha256(group).hexdigest()))
         at += len(group)
-    columns = (Column("age", "number", "feature", "none"),)
+    columns = (Column("age", "number", "feature", "none", generalised=Generalised(round=0.5)),)
     return Snapshot(path, digest, len(data), 300, 0, columns, tuple(named), f"input/{night}.csv", "a" * 64)
 
 
@@ -141,7 +142,7 @@ def without_data(result: AuditResult) -> AuditResult:
 
 def _profile() -> tuple[ColumnProfile, ...]:
     quantiles = ((0.01, 19.0), (0.25, 30.0), (0.5, 40.5), (0.75, 51.0), (0.99, 88.0))
-    return (ColumnProfile("age", "number", "feature", "none", 300, 3, 61, 41.25, 13.5, quantiles, ()),)
+    return (ColumnProfile("age", "number", "feature", "none", 300, 30, 61, 41.25, 13.5, quantiles, ()),)
 
 
 def _validation() -> Validation:
@@ -153,11 +154,11 @@ def _validation() -> Validation:
         Severity.WARNING,
         Outcome.FAIL,
         '{"mostly": 1.0}',
-        "3 unexpected",
+        "30 unexpected",
         300,
-        3,
-        0.01,
-        "3 of 300 values of age are missing.",
+        30,
+        0.1,
+        "30 of 300 values of age are missing.",
     )
     scores = (QualityScore("completeness", 0.99, 300), QualityScore("accuracy", None, 0, "no expectation measures it"))
     return Validation("duckdb", 300, (check,), scores)

@@ -9,7 +9,7 @@ import pytest
 from audit_pipeline.config import Project, ReferenceConfig
 from audit_pipeline.evidence import Store
 from audit_pipeline.pipeline import audit_model_night
-from audit_pipeline.records import Column, FileRef, Relation, RunContext
+from audit_pipeline.records import Column, FileRef, Generalised, Relation, RunContext
 from audit_pipeline.refrozen import frozen_before, origin_of
 from audit_pipeline_tests.small_project import NIGHTS
 
@@ -72,9 +72,11 @@ def test_the_origin_knows_all_that_the_bytes_follow_from() -> None:
         origin(columns=COLUMNS[::-1]),
         origin(columns=(replace(COLUMNS[0], type="integer"), COLUMNS[1])),
         origin(columns=(COLUMNS[0], replace(COLUMNS[1], privacy="none"))),
+        origin(columns=(replace(COLUMNS[0], generalised=Generalised(floor=5)), COLUMNS[1])),
+        origin(columns=(replace(COLUMNS[0], generalised=Generalised(floor=10)), COLUMNS[1])),
         origin(config=ReferenceConfig(path="reference.csv", label="y")),
         origin(key=bytes([1]) * 32),
         origin(key=None),
     ]
-    assert len({origin(), *others}) == 9
+    assert len({origin(), *others}) == 11
     assert origin(relation=replace(RELATION, name="elsewhere.csv")) == origin()

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -55,7 +56,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "project.yaml").write_text(PROJECT + ROLE)
     (root / "models" / "churn.yaml").write_text(CHURN.replace("columns:\n", "columns:\n" + COLUMNS))
     for file in (root / "input" / "churn" / f"{NIGHTS[0]}.parquet", root / "input" / "churn_reference.parquet"):
-        planted = {"name": NAMES, "mrn": RECORDS, "birth": BORN, "born": BORN, "street": STREETS}
+        planted: Any = {"name": NAMES, "mrn": RECORDS, "birth": BORN, "born": BORN, "street": STREETS}
         pd.read_parquet(file).assign(**planted).to_parquet(file)
     project = load_project(root)
     with instance_of(project) as instance:

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from audit_pipeline.config.generalise import Generalise
 from audit_pipeline.decision import decide
 from audit_pipeline.records import Outcome
 from audit_pipeline_tests.decision.made import explanation, finding, model, night
@@ -17,6 +18,17 @@ PASS, WARN, FAIL, NONE = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.NOT_E
 def test_the_artefact_must_give_the_logged_output(difference: float | None, verdict: Outcome) -> None:
     decision = decide(model(artefact=True), night(explanation=explanation(agreement=difference)))
     assert decision.verdict is verdict
+
+
+def test_a_feature_that_was_made_coarser_is_named_where_the_artefact_disagrees() -> None:
+    made = model(artefact=True)
+    coarse = made.columns["age"].model_copy(update={"generalise": Generalise(floor=5)})
+    made = made.model_copy(update={"columns": made.columns | {"age": coarse}})
+    decision = decide(made, night(explanation=explanation(agreement=0.2)))
+    assert decision.verdict is FAIL
+    assert (
+        "It was given the generalised age of the model file" in finding(decision.findings, "agreement", "risk").reason
+    )
 
 
 def test_the_owner_may_allow_a_difference() -> None:

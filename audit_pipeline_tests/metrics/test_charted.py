@@ -25,7 +25,7 @@ def test_a_whole_record_gives_its_numbers_with_their_errors(tmp_path: Path) -> N
         "volume.rows": 300,
         "volume.labelled": 120,
         "quality.completeness": 0.99,  # accuracy has no value, and is not there
-        "quality.largest_missing_share": 0.01,
+        "quality.largest_missing_share": 0.1,
         "drift.largest_psi": 0.125,
         "drift.domain_auc": 0.51,
         "performance.auc": 0.75,  # of all rows, not of the slice

@@ -216,3 +216,20 @@ def test_a_record_from_before_there_were_groups_is_projected(fleet: Store) -> No
     tables = {table for table, _ in rows_of(old, digest=entry.digest, log_index=0)}
     assert "fairness" not in tables
     assert {"record", "drift", "finding"} <= tables
+
+
+def test_small_cells_of_a_record_are_left_out_and_a_rule_is_said_in_words(tmp_path: Path) -> None:
+    """Records of before say 1 to 9 as well: no table tells them either."""
+    store = make_store(tmp_path)
+    result = make_result(store)
+    assert result.validation is not None
+    few = replace(result.validation, results=(replace(result.validation.results[0], unexpected=3),))
+    profile = (replace(result.profile[0], missing=10),)
+    with session(store, "churn", NIGHT) as rendered:
+        made = commit_result(store, replace(result, validation=few, profile=profile), rendered)
+    record = store.read_record("churn", str(NIGHT), made.record)
+    rows = dict(rows_of(record, digest=made.record, log_index=0))
+    assert rows["check_result"]["unexpected"] is None
+    assert rows["column_profile"]["missing"] is None
+    assert rows["column_profile"]["generalised"] == "round 0.5"
+    assert rows["snapshot"]["duplicate_row_ids"] == 0
