@@ -119,10 +119,12 @@ def _performance(performance: Performance) -> Performance:
 
 
 def _metric(metric: PerformanceMetric, rows: int) -> PerformanceMetric:
-    value = metric.value
-    if metric.name == "prevalence" and value is not None:
-        value = told_share(value, metric.n)
-    return replace(metric, n=told(metric.n, rows), value=value)
+    """Coarsen the rows behind a metric; where a prevalence becomes a bound, nothing tells more than the bound."""
+    n = told(metric.n, rows)
+    if metric.name != "prevalence" or metric.value is None or told_share(metric.value, metric.n) == metric.value:
+        return replace(metric, n=n)
+    bound = told_share(metric.value, metric.n)
+    return replace(metric, n=n, value=bound, lo=None, hi=None, difference=None, difference_lo=None, difference_hi=None)
 
 
 def told_decision(model: ModelConfig, exact: Measured, measured: Measured) -> Decision:

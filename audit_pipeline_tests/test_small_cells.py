@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,17 @@ from audit_pipeline.decision import Measured, decide
 from audit_pipeline.fleet import audit, publish_store
 from audit_pipeline.lineage import decode, encode, events_of
 from audit_pipeline.pipeline import Audited
-from audit_pipeline.records import CheckResult, ColumnProfile, Outcome, RunContext, Severity, Validation
+from audit_pipeline.records import (
+    CheckResult,
+    ColumnProfile,
+    Maturity,
+    Outcome,
+    Performance,
+    PerformanceMetric,
+    RunContext,
+    Severity,
+    Validation,
+)
 from audit_pipeline.small_cells import few, in_words, of_in_words, told, told_share
 from audit_pipeline.tell import told_decision, told_measures, told_profile
 from audit_pipeline_tests.decision import made
@@ -71,6 +82,19 @@ def test_no_category_is_named_by_which_a_small_rest_could_be_worked_out(top: Any
     [told_column] = told_profile([column])
     assert told_column.top == shown
     assert told_column.missing == (10 if missing else 0)
+
+
+def test_nothing_tells_more_of_a_small_prevalence_than_its_bound() -> None:
+    """3 positive labels of 300: the interval and the difference would give the 3 away."""
+    few_positive = PerformanceMetric("prevalence", "all", 0.01, 0.003, 0.03, 300, 0.02, difference=-0.01)
+    auc = PerformanceMetric("auc", "all", 0.75, 0.7, 0.8, 300, 0.7, difference=0.05)
+    measured = Performance(Maturity.PROVISIONAL, None, False, 300, 305, (few_positive, auc), "exact")
+    shown = told_measures(Measured(performance=measured)).performance
+    assert shown is not None
+    [prevalence, other] = shown.metrics
+    assert (prevalence.value, prevalence.lo, prevalence.hi, prevalence.difference) == (10 / 300, None, None, None)
+    assert (shown.labelled, prevalence.n) == (295, 295)  # 5 rows lack a label
+    assert other == replace(auc, n=295)
 
 
 # --- a night that is full of small cells --------------------------------------------------------------------------

@@ -157,7 +157,7 @@ def _observed(kind: Kind, result: Mapping[str, Any], kwargs: Mapping[str, Any], 
 def _no_number(kind: Kind, result: Mapping[str, Any]) -> bool:
     """Whether a number that the expectation compares does not exist: Great Expectations calls that a failure."""
     value = result.get("observed_value")
-    if kind.shows not in ("number", "quantiles"):
+    if kind.shows not in ("number", "quantiles", "rows"):
         return False
     numbers = value.get("values") if isinstance(value, Mapping) else [value]
     return not numbers or any(one is None or math.isnan(one) for one in numbers)
