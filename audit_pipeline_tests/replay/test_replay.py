@@ -188,6 +188,7 @@ def test_after_an_erasure_it_says_how_many_rows_are_gone(copy: Store) -> None:
         body = {"path": file.relative_to(copy.root).as_posix(), "rows": rows, "sha256": file_sha256(file)}
         file.write_bytes(left)
         body |= {"new_sha256": sha256(left), "bytes": len(left), "groups": []}
+        body |= {"encrypted_before": "", "encrypted": ""}
         log.append("erasure", model_id="churn", night=str(N1), digest=sha256(left), body=body)
     done = replay(copy, entry)
     assert (done.outcome, done.differences) == (NOT_REPLAYABLE, ())
