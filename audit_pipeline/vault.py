@@ -8,6 +8,7 @@ are. Nothing decrypted, and nothing on its way to be encrypted, is on a disk: it
 import hashlib
 import io
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -174,21 +175,38 @@ class Vault:
         if self.copies.is_open:
             file.replace(self.copies.place(name))  # so that nobody has to decrypt it again
 
-    def replace(self, name: str, file: Path) -> None:
-        """Let a file that stands there hold what `file` holds, in the form it has; readers see the old or the new one.
+    def stage(self, name: str, file: Path, new: Path) -> None:
+        """Write what `file` holds to `new`, in the form in which `name` stands there, so that it can take its place.
 
         An encrypted file keeps its key, which is used once more under another prefix: then there is one rename, and no
         moment at which a crash leaves a file with the key of another.
         """
-        target = self.where(name)
+        make_folder(new.parent)
         if not self.is_encrypted(name):
-            write_whole(target, file.read_bytes())
+            part = new.with_name("part")
+            with storing(name):
+                shutil.copyfile(file, part)
+                sync(part)
+                part.replace(new)
+                sync(new.parent)
             return
         with file.open("rb") as source, self._sealed(source, file.stat().st_size, name, self._data_key(name)) as made:
-            made.replace(target)
-            sync(target.parent)
+            made.replace(new)
+            sync(new.parent)
+
+    def take_place(self, name: str, new: Path) -> None:
+        """Let `new`, which `stage` wrote, stand for `name` from now on; readers see the old file or the new one."""
+        target = self.where(name)
+        new.chmod(target.stat().st_mode & 0o777)
+        new.replace(target)
+        sync(target.parent)
         if self.copies.is_open:
             self.copies.place(name).unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Delete a file, with its wrapped key; the folder is the caller's to sync."""
+        self.where(name).unlink(missing_ok=True)
+        (self.root / f"{name}{WRAPPED}").unlink(missing_ok=True)
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

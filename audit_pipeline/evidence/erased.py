@@ -10,14 +10,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit_pipeline.durable import file_sha256, sync
+from audit_pipeline.durable import file_sha256
 from audit_pipeline.evidence.entry import ERASURE, LogEntry
 from audit_pipeline.records import CutGroup
+from audit_pipeline.vault import Vault
 
 if TYPE_CHECKING:
     from audit_pipeline.evidence.store import Store
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # sha256 of nothing: a group without rows
+
+
+SAID = ("path", "sha256", "new_sha256", "bytes", "rows", "encrypted_before", "encrypted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Erasure:
     new_sha256: str
     bytes: int  # of the file now
     rows: int  # erased by it
+    encrypted_before: str  # sha256 of the file's encrypted form, "" in clear
+    encrypted: str  # the same of the file now
     groups: tuple[CutGroup, ...]  # all row groups of the file as it was frozen
 
 
@@ -49,7 +55,7 @@ def erasures(entries: Iterable[LogEntry]) -> Erasures:
 def erasure_of(entry: LogEntry) -> Erasure | None:
     """Return what one entry says; None when it has not the form."""
     try:
-        said = {name: entry.body[name] for name in ("path", "sha256", "new_sha256", "bytes", "rows")}
+        said = {name: entry.body[name] for name in SAID}
         groups = tuple(CutGroup(**group) for group in entry.body["groups"])
         found = Erasure(entry.index, groups=groups, **said)
     except (KeyError, TypeError):
@@ -103,11 +109,13 @@ def erased_rows(store: "Store", path: str, *, sha256: str) -> int | None:
     return realised
 
 
-def finish(root: Path, staged: Path, entries: Iterable[LogEntry]) -> int:
+def finish(vault: Vault, staged: Path, entries: Iterable[LogEntry]) -> int:
     """Put the files in place that erasures have logged and not put there, because they died; return how many.
 
+    No key is needed: encrypted files are told by the sha256 of that form.
+
     Args:
-        root: the audit folder.
+        vault: the files of the store.
         staged: folder of new files, named by their sha256.
         entries: of the log.
     """
@@ -115,15 +123,10 @@ def finish(root: Path, staged: Path, entries: Iterable[LogEntry]) -> int:
         return 0
     done = 0
     for found in erasures(entries).values():
-        new, target = staged / found[-1].new_sha256, root / found[-1].path
-        whole = new.is_file() and file_sha256(new) == found[-1].new_sha256
-        if whole and target.is_file() and file_sha256(target) == found[-1].sha256:
-            put_in_place(new, target)
+        newest = found[-1]
+        new, target = staged / newest.new_sha256, vault.where(newest.path)
+        whole = new.is_file() and file_sha256(new) == (newest.encrypted or newest.new_sha256)
+        if whole and target.is_file() and file_sha256(target) == (newest.encrypted_before or newest.sha256):
+            vault.take_place(newest.path, new)
             done += 1
     return done
-
-
-def put_in_place(new: Path, target: Path) -> None:
-    """Let `new`, whose bytes are on the disk, take the place of `target`; a crash leaves the one or the other."""
-    new.replace(target)
-    sync(target.parent)

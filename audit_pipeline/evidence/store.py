@@ -127,7 +127,7 @@ class Store:
     def _sweep(self, since: int) -> int:
         """End an erasure that died, set aside unlisted files from `since` (ns) on, and empty the work folder."""
         try:
-            finish(self.root, self.staged, self.log.of_kind(ERASURE))
+            finish(self.vault, self.staged, self.log.of_kind(ERASURE))
             left = [path for path in self.unlisted() if path.lstat().st_mtime_ns >= since]
         except EvidenceError:
             return 0

@@ -6,7 +6,7 @@ too; whether it holds what it should is then not known, and said.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -53,14 +53,25 @@ class Files:
         self._told[name] = str(purge)
         return iter([f"was {purge}, before its time"] if purge.too_early(night) else [])
 
-    def erased_faults(self, file: dict[str, Any], sha256: str) -> Iterator[str] | None:
+    def erased_faults(self, file: dict[str, Any], found: Look) -> list[str] | None:
         """Return what is wrong with a file that rows were erased from; None when none were."""
         name = file["path"]
         if name not in self._erased:
             return None
         count = sum(erasure.rows for erasure in self._erased[name])
         self._told[name] = f"rows were erased ({count:,} in the file)"
-        return erased_faults(self.vault.root / name, file, self._erased[name], sha256)
+        newest = self._erased[name][-1]
+        if found.locked:
+            what = f"sha256 of its encrypted form is not the one that the erasure in entry {newest.entry} left"
+            same = newest.encrypted == found.ciphertext
+            return [] if same else [f"{what}: with the key, `verify` tells whether it was changed"]
+        if found.ciphertext and found.ciphertext != newest.encrypted:
+            self.anew.add(name)
+        try:
+            with self.vault.session():
+                return list(erased_faults(self.vault.plain(name), file, self._erased[name], found.sha256))
+        except MemoryRoomError:
+            return ["its row groups were not held against its erasure: it does not fit into memory"]
 
     def look(self, name: str) -> Look:
         """Return what the file `name` is."""
@@ -108,11 +119,12 @@ class Files:
 
 def named_problems(files: Files, file: dict[str, Any], encrypted: str | None, night: date) -> Iterator[Problem]:
     """Check one file that a record of `night` names; an erasure or a purge of it in the log is held against the log."""
-    found, known = files.look(file["path"]), None
+    found = files.look(file["path"])
+    known: Iterable[str] | None = None
     if found.fault == MISSING:
         known = files.purge_faults(file["path"], file["sha256"], night)
-    elif not found.fault and not found.locked:
-        known = files.erased_faults(file, found.sha256)
+    elif not found.fault:
+        known = files.erased_faults(file, found)
     if known is None:
         yield from file_problems(files, file, encrypted)
     else:

@@ -8,18 +8,18 @@ died in between is ended by the next run (`Store.sweep_if_alone`), or by the sam
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from audit_pipeline.config import Project
 from audit_pipeline.config.secrets import read_key
-from audit_pipeline.durable import file_sha256, make_folder, storing, sync
+from audit_pipeline.durable import file_sha256, storing
 from audit_pipeline.errors import EvidenceError, KeptError, QueryError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import canonical, plain, sha256
 from audit_pipeline.evidence.entry import ERASURE
-from audit_pipeline.evidence.erased import EMPTY, Erasure, erasures, put_in_place
+from audit_pipeline.evidence.erased import EMPTY, Erasure, erasures
 from audit_pipeline.forget.find import Found, Holding, find
-from audit_pipeline.forget.in_clear import require_in_clear
 from audit_pipeline.forget.kept_reference import drop_kept_reference
 from audit_pipeline.forget.named import Known, known
 from audit_pipeline.records import CutGroup
@@ -74,7 +74,6 @@ def erase(
     if model_id is not None:
         project.model(model_id)
     store = Store.of(project)
-    require_in_clear(store, "erase")
     if dry_run:
         found = _found(project, store, person, model_id)
         return Erased(tuple(_told(holding, None) for holding in found.holding), found.unsearched)
@@ -119,49 +118,51 @@ def _told(holding: Holding, entry: int | None) -> ErasedFile:
 
 def _erase(store: Store, holding: Holding, *, reason: str, by: str) -> ErasedFile:
     """Erase the rows from one file."""
-    target = store.root / holding.path
-    before = file_sha256(target)
-    drop_kept_reference(store.root, {before, target.name})
-    new, groups = _written(store, target, holding)
-    digest = new.name
-    earlier = erasures(store.log.of_kind(ERASURE)).get(holding.path, [])
-    body = {
-        "path": holding.path,
-        "sha256": before,
-        "new_sha256": digest,
-        "bytes": new.stat().st_size,
-        "rows": holding.rows,
-        "groups": plain(_as_frozen(groups, _last(earlier, before))),
-        "reason": reason,
-        "by": by,
-    }
-    again = next((e for e in earlier[-1:] if (e.sha256, e.new_sha256) == (before, digest)), None)
-    if again is not None:  # logged by one that died
-        index = again.entry
-    else:
-        index = store.log.append(
-            ERASURE, **holding.named.about(), digest=sha256(canonical(body)), body=body, run="erase"
-        ).index
-    with storing(holding.path):
-        put_in_place(new, target)
+    name, vault = holding.path, store.vault
+    with vault.session():
+        before, encrypted = vault.sha256(name), vault.ciphertext(name) or ""
+        drop_kept_reference(store.root, {before, PurePosixPath(name).name})
+        new, groups, size = _written(store, holding)
+        earlier = erasures(store.log.of_kind(ERASURE)).get(name, [])
+        body = {
+            "path": name,
+            "sha256": before,
+            "new_sha256": new.name,
+            "bytes": size,
+            "rows": holding.rows,
+            "encrypted_before": encrypted,
+            "encrypted": file_sha256(new) if encrypted else "",
+            "groups": plain(_as_frozen(groups, _last(earlier, before))),
+            "reason": reason,
+            "by": by,
+        }
+        index = _logged_by_one_that_died(earlier, body)
+        if index is None:
+            digest = sha256(canonical(body))
+            index = store.log.append(ERASURE, **holding.named.about(), digest=digest, body=body, run="erase").index
+        with storing(name):
+            vault.take_place(name, new)
     return _told(holding, index)
 
 
-def _written(store: Store, target: Path, holding: Holding) -> tuple[Path, tuple[CutGroup, ...]]:
+def _logged_by_one_that_died(earlier: Sequence[Erasure], body: dict[str, Any]) -> int | None:
+    """Return the entry that says the same of the same file, when that is the newest."""
+    states = ("sha256", "new_sha256", "encrypted")
+    same = earlier and all(getattr(earlier[-1], name) == body[name] for name in states)
+    return earlier[-1].entry if same else None
+
+
+def _written(store: Store, holding: Holding) -> tuple[Path, tuple[CutGroup, ...], int]:
     """Write the file without the rows, named by its sha256, where it is found by who ends what died."""
-    part = store.staged / "part"
-    with storing(holding.path):
-        make_folder(store.staged)
-        part.unlink(missing_ok=True)
+    name, vault = holding.path, store.vault
+    with storing(name), vault.workspace() as work:
         try:
-            groups = cut(target, holding.drop, part)
+            groups = cut(vault.plain(name), holding.drop, work / "less")
         except ValueError as error:
-            raise EvidenceError(f"{holding.path} was left as it is: {error}. Run `audit-pipeline verify`.") from error
-        sync(part)
-        new = part.rename(part.with_name(file_sha256(part)))
-        new.chmod(target.stat().st_mode & 0o777)
-        sync(store.staged)
-    return new, groups
+            raise EvidenceError(f"{name} was left as it is: {error}. Run `audit-pipeline verify`.") from error
+        new = store.staged / file_sha256(work / "less")
+        vault.stage(name, work / "less", new)
+        return new, groups, (work / "less").stat().st_size
 
 
 def _last(earlier: Sequence[Erasure], before: str) -> Erasure | None:

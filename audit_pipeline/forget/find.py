@@ -6,15 +6,18 @@ share with the snapshots of their model-night.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from audit_pipeline.errors import CiphertextError
 from audit_pipeline.evidence import Store
 from audit_pipeline.forget.named import Known, NamedFile, Person
-from audit_pipeline.snapshot.footer import is_parquet
+from audit_pipeline.snapshot.footer import MAGIC
 from audit_pipeline.snapshot.person import frozen_value
+from audit_pipeline.vault import ENCRYPTED
 
 FOLDERS = ("inputs", "artifacts", "quarantine", "snapshots")  # in the order of erasing
 Rows = dict[int, Any]  # row group -> (rows,) bool, True for the person's
@@ -51,18 +54,21 @@ def find(store: Store, known: Known, person: str, *, model_id: str | None, key: 
         key: of the pseudonyms; None when no column needs one.
     """
     search = _Search(store, known, person, key)
-    wanted = [path for path in _files(store) if not model_id or model_id in _models(known, path, (model_id,))]
+    wanted = [
+        path for path in dict.fromkeys(_files(store)) if not model_id or model_id in _models(known, path, (model_id,))
+    ]
     by_person: list[Holding] = []
     by_row: list[Holding] = []
     unsearched: list[tuple[str, str]] = []
     for path in wanted:
-        rows, why = search.look(path, model_id)
+        rows, by_row_id, why = search.look(path, model_id)
         if why:
             unsearched.append((path, why))
         count = sum(int(mask.sum()) for mask in rows.values())
         if count:
-            by = by_row if search.by_row(path) else by_person
-            by.append(Holding(path, count, rows, known.files.get(path) or NamedFile(path)))
+            (by_row if by_row_id else by_person).append(
+                Holding(path, count, rows, known.files.get(path) or NamedFile(path))
+            )
     return Found((*by_row, *by_person), tuple(unsearched))
 
 
@@ -81,32 +87,34 @@ class _Search:
     def _rows(self, path: str, values: Values) -> Rows:
         """Return the rows of a file that hold one of the values; a file is read once."""
         if path not in self._read:
-            self._read[path] = _rows(self._store.root / path, values) if any(values.values()) else {}
+            self._read[path] = _rows(self._file(path), values) if any(values.values()) else {}
         return self._read[path]
 
-    def look(self, path: str, model_id: str | None) -> tuple[Rows, str]:
-        """Return the rows of the person in a file; or why they cannot be told."""
+    def look(self, path: str, model_id: str | None) -> tuple[Rows, bool, str]:
+        """Return the rows of the person in a file, whether its row ids tell them, and why they cannot be told."""
         try:
-            values, why = self._values(path, model_id)
-            return ({}, why) if why else (self._rows(path, values), "")
+            with self._store.vault.session():  # a file at a time is decrypted
+                values, by_row_id, why = self._values(path, model_id)
+                return ({} if why else self._rows(path, values)), by_row_id, why
+        except CiphertextError:
+            return {}, False, "cannot be decrypted"
         except ValueError:
-            return {}, "cannot be read"
+            return {}, False, "cannot be read"
 
-    def by_row(self, path: str) -> bool:
-        """Tell whether a file says whose a row is by its row id only."""
-        return not self._persons(path, None)
+    def _file(self, path: str) -> Path:
+        return self._store.vault.plain(path)
 
-    def _values(self, path: str, model_id: str | None) -> tuple[Values, str]:
-        """Return what to look for in which columns of a file; or why it cannot be told whose its rows are."""
+    def _values(self, path: str, model_id: str | None) -> tuple[Values, bool, str]:
+        """Return what to look for in which columns, whether these are row ids, and why it cannot be told instead."""
         persons = self._persons(path, model_id)
         if persons:
-            return self._names(persons), ""
+            return self._names(persons), False, ""
         named = self._known.files.get(path)
         others = _models(self._known, path, self._known.persons)
         if (named is not None and not named.roles <= {"labels"}) or not all(self._known.persons.get(m) for m in others):
-            return {}, NO_PERSON
+            return {}, True, NO_PERSON
         columns = self._row_ids(path)
-        return {column: self._rows_of_person(named) for column in columns}, "" if columns else NO_PERSON
+        return {column: self._rows_of_person(named) for column in columns}, True, "" if columns else NO_PERSON
 
     def _names(self, persons: Iterable[Person]) -> Values:
         found: dict[str, set[Any]] = defaultdict(set)
@@ -117,7 +125,7 @@ class _Search:
 
     def _persons(self, path: str, model_id: str | None) -> list[Person]:
         """Return the columns of a file that say whose a row is."""
-        there, models = _columns(self._store.root / path), _models(self._known, path, self._known.persons)
+        there, models = _columns(self._file(path)), _models(self._known, path, self._known.persons)
         return [
             one
             for model in models
@@ -127,7 +135,7 @@ class _Search:
         ]
 
     def _row_ids(self, path: str) -> list[str]:
-        there, models = _columns(self._store.root / path), _models(self._known, path, self._known.row_ids)
+        there, models = _columns(self._file(path)), _models(self._known, path, self._known.row_ids)
         return sorted({c for model in models for c in self._known.row_ids.get(model, ()) if c in there})
 
     def _rows_of_person(self, named: NamedFile | None) -> set[Any]:
@@ -141,20 +149,35 @@ class _Search:
         """Read the row ids of the person in every snapshot."""
         found: dict[tuple[str, date], set[Any]] = defaultdict(set)
         for path, named in self._known.files.items():
-            if "snapshot" in named.roles and (self._store.root / path).exists():
-                rows = self._rows(path, self._names(self._persons(path, None)))
-                ids = set(_taken(self._store.root / path, rows, self._row_ids(path)))
+            if "snapshot" in named.roles and self._store.vault.where(path).exists():
+                ids = self._row_ids_in(path)
                 for night in named.model_nights:
                     found[night] |= ids
         return found
+
+    def _row_ids_in(self, path: str) -> set[Any]:
+        """Read the row ids of the person in one snapshot; one that cannot be read is told as not searched."""
+        with suppress(CiphertextError, ValueError), self._store.vault.session():
+            rows = self._rows(path, self._names(self._persons(path, None)))
+            return set(_taken(self._file(path), rows, self._row_ids(path))) if rows else set()
+        return set()
 
 
 def _files(store: Store) -> Iterator[str]:
     """Yield every Parquet file of the store: what holds rows has that form."""
     for folder in FOLDERS:
         for path in sorted((store.root / folder).rglob("*")):
-            if path.is_file() and not path.is_symlink() and is_parquet(path):
-                yield path.relative_to(store.root).as_posix()
+            if path.is_file() and not path.is_symlink() and _holds_rows(store, path):
+                yield path.relative_to(store.root).as_posix().removesuffix(ENCRYPTED)
+
+
+def _holds_rows(store: Store, path: Path) -> bool:
+    """Tell whether a file, decrypted, begins as a Parquet file does; of one that does not decrypt, nobody knows."""
+    try:
+        name = path.relative_to(store.root).as_posix().removesuffix(ENCRYPTED)
+        return next(store.vault.chunks(name), b"").startswith(MAGIC)
+    except CiphertextError:
+        return True
 
 
 def _models(known: Known, path: str, others: Iterable[str]) -> set[str]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from audit_pipeline.config import Hold, ModelConfig
@@ -99,6 +98,8 @@ def _add(found: Known, path: str, role: str, digest: str, night: tuple[str, date
 
 def _declared(store: Store, path: str) -> dict[str, str]:
     """Return the type of each column in a model file that was kept, even if its form is not known any more."""
-    data: dict[str, Any] = read(store.root / Path(path), ModelConfig, root=store.root, faults=[]).data
+    with store.vault.session():
+        file = store.vault.plain(path)
+        data: dict[str, Any] = read(file, ModelConfig, root=file.parent, faults=[]).data
     columns = data.get("columns")
     return {name: str(said.get("type")) for name, said in columns.items()} if isinstance(columns, dict) else {}

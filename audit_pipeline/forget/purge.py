@@ -9,18 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from audit_pipeline.config import Project
 from audit_pipeline.config.retention import CLASSES, until
-from audit_pipeline.durable import file_sha256, storing, sync
-from audit_pipeline.errors import EvidenceError, KeptError
+from audit_pipeline.durable import storing, sync
+from audit_pipeline.errors import CiphertextError, EvidenceError, KeptError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import ERASURE, PURGE
 from audit_pipeline.evidence.erased import Erasures, erasures
-from audit_pipeline.forget.in_clear import require_in_clear
 from audit_pipeline.forget.kept_reference import drop_kept_reference
 from audit_pipeline.forget.named import NamedFile, known
 
@@ -52,7 +51,7 @@ class Going:
     kind: str  # retention class
     kept: str  # the rule, e.g. 400 days
     sha256: str
-    bytes: int
+    bytes: int  # on the disk
     model_id: str  # "" where several stand on it
     night: str  # "" where several stand on it
 
@@ -97,7 +96,6 @@ def purge(
     if model_id is not None:
         project.model(model_id)
     store, day = Store.of(project), (now or datetime.now(UTC)).astimezone(UTC).date()
-    require_in_clear(store, "purge")
     _require_clock(store, day)
     if dry_run:
         return _chosen(project, store, day, model_id, night)
@@ -132,7 +130,7 @@ def _chosen(project: Project, store: Store, day: date, model_id: str | None, nig
     for file in known(store).files.values():
         models, nights = ({pair[i] for pair in file.model_nights} for i in (0, 1))
         wanted = (model_id is None or models == {model_id}) and (night is None or nights == {night})
-        if wanted and (store.root / file.path).is_file():
+        if wanted and store.vault.where(file.path).is_file():
             judged = _judged(project, store, file, found, day)
             if isinstance(judged, Going):
                 going.append(judged)
@@ -156,13 +154,21 @@ def _judged(project: Project, store: Store, file: NamedFile, found: Erasures, da
         return Kept(file.path, kind, Why.EARLY, f"The class {kind} ({rule}) keeps it until {first}.")
     if hold is not None:
         return Kept(file.path, kind, Why.HELD, f"A legal hold keeps it: {hold.reason}")
-    digest = file_sha256(store.root / file.path)
+    digest = _digest(store, file.path)
     states = [erasure.new_sha256 for erasure in found.get(file.path, ())]
     if digest not in (states[-1:] or file.digests):
         return Kept(file.path, kind, Why.CHANGED, f"{file.path} was changed: it is evidence of that, and stays.")
     about = file.about()
-    size = (store.root / file.path).stat().st_size
+    size = store.vault.where(file.path).stat().st_size
     return Going(file.path, kind, rule, digest, size, about["model_id"], about["night"])
+
+
+def _digest(store: Store, path: str) -> str:
+    """Return the sha256 of a file's plaintext; nothing of one that does not decrypt."""
+    try:
+        return store.vault.sha256(path)
+    except CiphertextError:
+        return ""
 
 
 def _order(going: Going) -> tuple[int, str, str, str]:
@@ -191,9 +197,8 @@ def _delete(store: Store, going: list[Going], *, by: str, day: date) -> None:
     store.log.append(PURGE, model_id=first.model_id, night=first.night, digest=digest, body=body, run="purge")
     with storing(first.path):
         for file in going:
-            path = store.root / file.path
-            drop_kept_reference(store.root, {file.sha256, path.name})
-            path.unlink(missing_ok=True)
+            drop_kept_reference(store.root, {file.sha256, PurePosixPath(file.path).name})
+            store.vault.remove(file.path)
         for folder in {(store.root / file.path).parent for file in going}:
             sync(folder)
             for empty in _empty_up_to(store.root / first.kind, folder):

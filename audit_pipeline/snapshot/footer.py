@@ -5,7 +5,6 @@ byte, whatever it means, so that only what is set on purpose differs; a form tha
 """
 
 import io
-from pathlib import Path
 from typing import Any, BinaryIO
 
 MAGIC = b"PAR1"
@@ -50,12 +49,6 @@ def ending(footer: Struct) -> bytes:
     """Return what stands in a file after its last row group."""
     data = footer_bytes(footer)
     return data + len(data).to_bytes(4, "little") + MAGIC
-
-
-def is_parquet(path: Path) -> bool:
-    """Tell whether a file begins as a Parquet file does."""
-    with path.open("rb") as file:
-        return file.read(4) == MAGIC
 
 
 class _Reader:

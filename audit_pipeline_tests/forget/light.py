@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audit_pipeline.config import Project, load_project
-from audit_pipeline.durable import write_whole
 from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.records import Column, FileRef, RowGroup, Snapshot
 from audit_pipeline.snapshot import pseudonym, row_groups
@@ -80,24 +79,28 @@ def commit(store: Store, night: date, *, psi: float = 0.1) -> Committed:
             store.put_input("model_config", MODEL.encode(), media_type="application/yaml"),
             _labels(store, file_bytes(labels)),
         )
-        (store.root / made.inputs[0].path).unlink()
+        store.vault.remove(made.inputs[0].path)
         result = replace(made, snapshot=_snapshot(store, night, rendered.parent), inputs=(*made.inputs[1:], *inputs))
         return builders.commit_result(store, result, rendered)
 
 
 def _labels(store: Store, data: bytes) -> FileRef:
     digest = hashlib.sha256(data).hexdigest()
-    if not (store.root / "inputs" / digest).exists():  # rows of it may have been erased
-        write_whole(store.root / "inputs" / digest, data)
+    _put(store, f"inputs/{digest}", data, digest)
     return FileRef("labels", f"inputs/{digest}", digest, len(data), "application/vnd.apache.parquet")
+
+
+def _put(store: Store, name: str, data: bytes, digest: str) -> None:
+    """Keep a file, unless it stands there: rows of it may have been erased, which a real freeze would refuse."""
+    if not store.vault.where(name).exists():
+        store.vault.put(name, data, digest)
 
 
 def _snapshot(store: Store, night: date, work: Path) -> Snapshot:
     data = file_bytes(frame(night))
     digest = hashlib.sha256(data).hexdigest()
     path = f"snapshots/risk/{night}/{digest}.parquet"
-    if not (store.root / path).exists():
-        write_whole(store.root / path, data)
+    _put(store, path, data, digest)
     (work / "frozen").write_bytes(data)  # what the record is of, whatever was erased since
     groups: tuple[RowGroup, ...] = row_groups(work / "frozen")
     return Snapshot(path, digest, len(data), len(PEOPLE), 0, COLUMNS, groups, f"input/{night}.csv", "a" * 64)
@@ -106,10 +109,10 @@ def _snapshot(store: Store, night: date, work: Path) -> Snapshot:
 def people_in(store: Store) -> dict[str, set[str]]:
     """Return who is in each snapshot, by path."""
     names = {pseudonym(person, KEY): person for person in PEOPLE}
-    return {
-        path.relative_to(store.root).as_posix(): {names[v] for v in pq.read_table(path)["person"].to_pylist()}
-        for path in sorted((store.root / "snapshots").rglob("*.parquet"))
-    }
+    files = sorted((store.root / "snapshots").rglob("*.parquet*"))
+    paths = dict.fromkeys(f.relative_to(store.root).as_posix().partition(".parquet")[0] + ".parquet" for f in files)
+    with store.vault.session():
+        return {p: {names[v] for v in pq.read_table(store.vault.plain(p))["person"].to_pylist()} for p in paths}
 
 
 def snapshot_of(store: Store, night: date) -> Path:

@@ -26,6 +26,7 @@ RUN = RunContext("run", datetime(2026, 3, 9, tzinfo=UTC))
 N1, N2, N3, N4, N5 = NIGHTS
 POLICY = "policy: {drift: {psi: {warn: 0.1, fail: 9}, persist: {nights: 2, of: 3}}, explanation: {agreement: {}}}\n"
 REPLAYED, DIFFERS, NOT_REPLAYABLE = ReplayOutcome
+KEY = SigningKey(b"\xc3" * 32)  # the project's: for tests that write into the log, a replay needs none
 Record = dict[str, Any]
 
 
@@ -38,7 +39,7 @@ class Kept:
 
     @property
     def store(self) -> Store:
-        return Store(Layout(root=self.root))
+        return Store(Layout(root=self.root), KEY)
 
 
 def rewrite(file: Path, pattern: str, new: str) -> None:
@@ -92,7 +93,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 @pytest.fixture
 def copy(kept: Kept, tmp_path: Path) -> Store:
     shutil.copytree(kept.root, tmp_path / "p")
-    return Store(Layout(root=tmp_path / "p"))
+    return Store(Layout(root=tmp_path / "p"), KEY)
 
 
 def head(store: Store, model: str, night: date) -> LogEntry:
@@ -183,12 +184,13 @@ def test_a_file_that_is_gone_makes_it_not_replayable(copy: Store) -> None:
 
 def test_after_an_erasure_it_says_how_many_rows_are_gone(copy: Store) -> None:
     entry = head(copy, "churn", N1)
-    file, log = file_of(copy, entry, "snapshot"), Store(copy.layout, SigningKey(b"\xc3" * 32)).log
+    file = file_of(copy, entry, "snapshot")
     for rows, left in ((7, b"what one erasure left"), (5, b"what the next one left")):
         body = {"path": file.relative_to(copy.root).as_posix(), "rows": rows, "sha256": file_sha256(file)}
         file.write_bytes(left)
         body |= {"new_sha256": sha256(left), "bytes": len(left), "groups": []}
-        log.append("erasure", model_id="churn", night=str(N1), digest=sha256(left), body=body)
+        body |= {"encrypted_before": "", "encrypted": ""}
+        copy.log.append("erasure", model_id="churn", night=str(N1), digest=sha256(left), body=body)
     done = replay(copy, entry)
     assert (done.outcome, done.differences) == (NOT_REPLAYABLE, ())
     assert "12 rows of snapshots/churn/2026-03-01/" in done.reason
