@@ -86,6 +86,7 @@ def test_an_encrypted_file_put_back_or_changed_is_found_with_and_without_the_key
     assert verify(store).ok
 
 
+@pytest.mark.acceptance
 def test_killed_at_some_steps_it_is_ended_by_the_next_run_without_the_key(template: Path) -> None:
     light.commit(Store.of(light.load(template)), N1)  # loads what the children need
     step, killed, ended = 0, True, 0
