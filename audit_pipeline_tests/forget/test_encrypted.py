@@ -110,7 +110,7 @@ def test_killed_at_some_steps_it_is_ended_by_the_next_run_without_the_key(templa
             assert all("p5" not in people for people in light.people_in(store).values())
             assert verify(store).ok
             shutil.rmtree(project.root)
-            step += 11
+            step += 5
     assert step > 60
     assert ended > 0  # kills between the log and the file were among them
 
