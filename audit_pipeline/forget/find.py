@@ -225,15 +225,14 @@ def _rows(path: Path, values: Values) -> Rows:
 
 def _is_one_of(column: Any, wanted: set[Any]) -> Any:
     """Return (rows,) bool; a value that the column's type cannot hold is in no row."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    try:
-        values = pa.array(sorted(wanted), type=column.type)
-    except (pa.ArrowException, TypeError, ValueError):
-        return np.zeros(len(column), dtype=bool)
-    return pc.is_in(column, value_set=values).to_numpy()
+    values = []
+    for value in wanted:  # one by one: what held numbers once may hold pseudonyms now
+        with suppress(pa.ArrowException, TypeError, ValueError):
+            values.append(pa.scalar(value, type=column.type))
+    return pc.is_in(column, value_set=pa.array([v.as_py() for v in values], type=column.type)).to_numpy()
 
 
 def _any(masks: list[Any]) -> Any:

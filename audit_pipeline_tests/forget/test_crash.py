@@ -49,7 +49,7 @@ def assert_nothing_is_left_over(store: Store) -> None:
 
 @pytest.mark.parametrize("way", ["erase", "purge"])
 def test_killed_at_some_steps(folder: Path, way: str) -> None:
-    killed_at_steps(folder, way, every=9)
+    killed_at_steps(folder, way, every=12)
 
 
 @pytest.mark.acceptance
@@ -154,7 +154,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert [e.index for e in self.store.log.entries()] == list(range(len(list(self.store.log.entries()))))
 
 
-AnyHistory.TestCase.settings = settings(max_examples=8, stateful_step_count=10, deadline=None)
+AnyHistory.TestCase.settings = settings(max_examples=5, stateful_step_count=10, deadline=None)
 TestAnyHistory = AnyHistory.TestCase
 
 

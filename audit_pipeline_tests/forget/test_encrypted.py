@@ -86,6 +86,7 @@ def test_an_encrypted_file_put_back_or_changed_is_found_with_and_without_the_key
     assert verify(store).ok
 
 
+@pytest.mark.acceptance
 def test_killed_at_some_steps_it_is_ended_by_the_next_run_without_the_key(template: Path) -> None:
     light.commit(Store.of(light.load(template)), N1)  # loads what the children need
     step, killed, ended = 0, True, 0
@@ -109,7 +110,7 @@ def test_killed_at_some_steps_it_is_ended_by_the_next_run_without_the_key(templa
             assert all("p5" not in people for people in light.people_in(store).values())
             assert verify(store).ok
             shutil.rmtree(project.root)
-            step += 7
+            step += 5
     assert step > 60
     assert ended > 0  # kills between the log and the file were among them
 

@@ -169,6 +169,7 @@ def test_a_second_person_goes_on_from_what_the_first_left(project: Project) -> N
     assert holds_values(project.root, {pseudonym(f"8.{PERSON}", KEY)}) == set()
 
 
+@pytest.mark.acceptance
 def test_a_source_that_still_holds_the_person_is_not_taken_in_again(project: Project) -> None:
     erase(project, WHO, **ASKED)
     write_labels(project.root, N2)  # the night is due again
@@ -198,6 +199,7 @@ def test_what_lies_in_quarantine_is_searched_too(project: Project) -> None:
     assert holds_values(project.root, {pseudonym(WHO, KEY)}) == set()
 
 
+@pytest.mark.acceptance
 def test_rows_of_which_nobody_can_tell_whose_they_are_are_said(project: Project) -> None:
     """A reference without persons, as older versions froze it."""
     store = Store.of(project)

@@ -18,6 +18,8 @@ from audit_pipeline.evidence.entry import line_of
 from audit_pipeline.evidence.export import export
 from audit_pipeline.evidence.verifier import check
 from audit_pipeline.forget import erase
+from audit_pipeline.forget.find import find
+from audit_pipeline.forget.named import Person, known
 from audit_pipeline.records import RowGroup
 from audit_pipeline.snapshot import row_groups
 from audit_pipeline.snapshot.footer import ending, read_footer
@@ -269,6 +271,17 @@ def test_a_group_that_lost_all_rows_and_then_another_erasure(project: Project, s
         erase(project, person, **ASKED)
     assert pq.read_table(light.snapshot_of(store, N1)).num_rows == 0
     assert found(store) == ""
+
+
+def test_a_column_that_held_numbers_once_and_pseudonyms_now_is_searched_for_both(store: Store) -> None:
+    aside = store.layout.quarantine / "old.parquet"
+    aside.parent.mkdir()
+    pq.write_table(pa.table({"person": [41, 42, None]}), aside)
+    everything = known(store)
+    everything.persons["risk"].add(Person("person", "integer", masked=False))
+    at = find(store, everything, "42", model_id=None, key=light.KEY)
+    assert [(holding.path, holding.rows) for holding in at.holding] == [("quarantine/old.parquet", 1)]
+    assert find(store, everything, "p9", model_id=None, key=light.KEY).holding[-1].path.startswith("snapshots/")
 
 
 def test_a_pack_leaves_an_erased_file_out_and_tells_of_it(store: Store, tmp_path: Path) -> None:
