@@ -39,7 +39,7 @@ class Small:
 
     @property
     def store(self) -> Store:
-        return Store(self.project.layout)
+        return Store.of(self.project)
 
     def audit_full_from(self, stage: Stage, *, leave: int = 0) -> Audited:
         """Audit on a disk that is full, but for `leave` bytes, as soon as `stage` begins."""

@@ -83,6 +83,7 @@ def test_killed_sixty_times_while_it_loads_and_works(root: Path) -> None:
     assert_complete(root)
 
 
+@pytest.mark.soak
 def test_two_runs_at_once_leave_one_record_each(root: Path) -> None:
     first, second = start(root, *NIGHTS), start(root, *NIGHTS)
     assert first.wait(timeout=600) == 0

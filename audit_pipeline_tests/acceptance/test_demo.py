@@ -64,6 +64,7 @@ def test_again_nothing_is_done_twice(demo: Demo) -> None:
     assert (demo.root / "audit/log/entries.jsonl").read_bytes() == before
 
 
+@pytest.mark.soak
 def test_by_force_the_same_results_come_out(demo: Demo) -> None:
     before = records(demo.root)
     lines = (demo.root / "audit/log/entries.jsonl").read_bytes()

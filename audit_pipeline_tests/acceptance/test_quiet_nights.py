@@ -18,7 +18,7 @@ HAIR_TRIGGER = {  # every number that is not zero reaches its limit: chance alon
     "new_category_share": {"warn": 1e-12},
 }
 SIZES = [
-    pytest.param(200, marks=pytest.mark.acceptance),
+    pytest.param(200, marks=pytest.mark.soak),
     pytest.param(2_000, marks=pytest.mark.acceptance),
     pytest.param(20_000, marks=pytest.mark.soak),
 ]
