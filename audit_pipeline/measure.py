@@ -87,6 +87,7 @@ def compare_with_earlier(
     try:
         charts = measure_charts(tonight, night, past.whole(), version=model.version, policy=model.policy.charts)
     except Exception as error:  # noqa: BLE001 (the edge: the charts never take the night's own numbers down)
+        unless_full(error)
         return replace(measured, faults=(*measured.faults, _broken(Stage.AUDIT, "control_chart", error)))
     return replace(measured, charts=charts)
 
@@ -233,6 +234,7 @@ class _Night:
                 memory=self._limits.memory,
             )
         except Exception as error:  # noqa: BLE001 (the edge: one conclusion never takes the numbers down)
+            unless_full(error)
             return not_evaluated(told.score, self._model, sentence(error))
 
     def fairness(self) -> Fairness | None:

@@ -127,7 +127,7 @@ class _Pack:
 
     def _is_gone(self, file: dict[str, Any]) -> bool:
         """Tell whether the file was purged, or is another one since rows were erased from it; the log says so."""
-        there = (self.store.root / file["path"]).exists()
+        there = self.store.vault.where(file["path"]).exists()
         erased = self.erased.get(file["path"], [])
         states = [file["sha256"], *(erasure.new_sha256 for erasure in erased)]
         purged = not there and any((file["path"], digest) in self.purged for digest in states)

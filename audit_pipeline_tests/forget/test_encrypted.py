@@ -1,8 +1,9 @@
 """Erasing and purging where files with rows are encrypted: the same, and no row on the disk at any moment."""
 
 import shutil
+import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from audit_pipeline.config import Project
 from audit_pipeline.durable import file_sha256
 from audit_pipeline.errors import KeyMissingError
 from audit_pipeline.evidence import Store, seal, verify
+from audit_pipeline.evidence.canonical import sha256
+from audit_pipeline.evidence.export import export
 from audit_pipeline.forget import erase, purge
 from audit_pipeline.snapshot import pseudonym
 from audit_pipeline_tests.builders import nights
@@ -140,3 +143,19 @@ def test_a_file_that_does_not_decrypt_is_named_as_not_searched(project: Project)
     done = erase(project, "p5", **ASKED)
     assert dict(done.unsearched) == {snapshot: "cannot be decrypted"}
     assert done.rows == 2  # the other night's snapshot and labels
+
+
+def test_a_purged_file_that_is_there_again_goes_into_the_pack(project: Project, tmp_path: Path) -> None:
+    store = Store.of(project)
+    entry = next(iter(store.heads().values()))
+    name = store.read_record(entry.model_id, entry.night, entry.digest)["result"]["snapshot"]["path"]
+    rows = b"".join(store.vault.chunks(name))
+    purge(project, by="officer", now=TODAY + timedelta(days=30))
+    seal(store.log)
+    night = date.fromisoformat(entry.night)
+    for there in (False, True):
+        if there:
+            store.vault.put(name, rows, sha256(rows))
+        export(store, tmp_path / "pack.zip", entry.model_id, first=night, last=night, with_rows=True)
+        with zipfile.ZipFile(tmp_path / "pack.zip") as pack:
+            assert (f"files/{name}" in pack.namelist()) is there
