@@ -11,6 +11,7 @@ from enum import StrEnum
 
 SCHEMA_VERSION = 1  # of the evidence record and the published tables
 SMALL_CELL = 11  # rows; nothing is published over fewer
+MEANINGS = ("reviewed", "approved", "rejected")  # of a person's signature
 
 
 class Outcome(StrEnum):

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 import typer
 
-from audit_pipeline.config import Layout, Project, load_project
+from audit_pipeline.config import Layout, Project, load_project, project_alone
 from audit_pipeline.config.load import require_project
 from audit_pipeline.errors import NothingAuditedError, PublishError, QueryError, did_you_mean
 from audit_pipeline.publish import Answer, published, query
+
+if TYPE_CHECKING:  # what answers from the database alone does not load the evidence
+    from audit_pipeline.evidence import Store
 
 DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}  # how a night is given
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -68,6 +71,13 @@ class Context:
         if not any((self.layout.audit / name).is_dir() for name in ("evidence", "log")):  # either may have been lost
             require_project(self.root)
             raise NothingAuditedError(str(self.root))
+
+    def store_to_read(self) -> "Store":
+        """Return the evidence store, not to be written to; a project that cannot be read hinders nothing."""
+        from audit_pipeline.evidence import Store
+        from audit_pipeline.vault import Vault
+
+        return Store(self.layout, vault=Vault.of(project_alone(self.root), self.root))
 
     def ask(self, sql: str, parameters: list[Any] | None = None, *, role: str | None = None) -> Answer:
         """Return what the published database answers, or that of a role.

@@ -10,9 +10,6 @@ import typer
 
 from audit_pipeline.cli.console import note, out, print_json
 from audit_pipeline.cli.context import Context, Json
-from audit_pipeline.config import project_alone
-from audit_pipeline.evidence import Store
-from audit_pipeline.vault import Vault
 
 
 def register(app: typer.Typer) -> None:
@@ -40,8 +37,7 @@ def export(
     own: Context = context.obj
     own.require_evidence()
     first, last = _range(nights)
-    store = Store(own.layout, vault=Vault.of(project_alone(own.root), own.root))
-    done = write(store, output, model, first=first, last=last, with_rows=with_rows)
+    done = write(own.store_to_read(), output, model, first=first, last=last, with_rows=with_rows)
     if as_json:
         print_json(asdict(done) | {"file": str(output)})
         return

@@ -10,12 +10,11 @@ import typer
 
 from audit_pipeline.cli.console import error, note, out, print_json
 from audit_pipeline.cli.context import DAY, Context, Json
-from audit_pipeline.config import Project, project_alone
+from audit_pipeline.config import Project
 from audit_pipeline.errors import ConfigError, ExitCode, NothingAuditedError, QueryError
-from audit_pipeline.evidence import LogEntry, Store
-from audit_pipeline.vault import Vault
 
 if TYPE_CHECKING:
+    from audit_pipeline.evidence import LogEntry, Store
     from audit_pipeline.replay import Difference, Replayed
 
 SHOWN = 5  # differences and changes of a model-night that are printed; --json has all
@@ -41,7 +40,7 @@ def replay(
     """
     own: Context = context.obj
     own.require_evidence()
-    store = Store(own.layout, vault=Vault.of(project_alone(own.root), own.root))
+    store = own.store_to_read()
     entries = _chosen(store, own, model, night.date() if night else None)
     done = list(_replayed(own, store, entries, quiet=as_json))
     if as_json:
@@ -52,7 +51,7 @@ def replay(
     raise typer.Exit(int(_exit_code(done)))
 
 
-def _chosen(store: Store, own: Context, model: str | None, night: date | None) -> list[LogEntry]:
+def _chosen(store: "Store", own: Context, model: str | None, night: date | None) -> "list[LogEntry]":
     """Return the newest record of each model-night that was asked for.
 
     Raises:
@@ -70,7 +69,7 @@ def _chosen(store: Store, own: Context, model: str | None, night: date | None) -
     return found
 
 
-def _replayed(own: Context, store: Store, entries: Iterable[LogEntry], *, quiet: bool) -> Iterator["Replayed"]:
+def _replayed(own: Context, store: "Store", entries: "Iterable[LogEntry]", *, quiet: bool) -> Iterator["Replayed"]:
     """Compute one after the other, and say what came of it at once."""
     note("Loading Great Expectations, Evidently and SHAP ...")
     from audit_pipeline.replay import replay

@@ -10,8 +10,7 @@ import typer
 
 from audit_pipeline.cli.console import out, print_json
 from audit_pipeline.cli.context import DAY, Context, Json
-from audit_pipeline.evidence.review import MEANINGS
-from audit_pipeline.evidence.review import review as sign
+from audit_pipeline.records import MEANINGS
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +34,7 @@ def review(
     may use that account is for you to say.
     """
     from audit_pipeline.evidence import Store
+    from audit_pipeline.evidence.review import review as sign
     from audit_pipeline.fleet import publish_store
 
     own: Context = context.obj

@@ -1,14 +1,16 @@
 """`run`: audit the model-nights that are due, through Dagster, with progress."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audit_pipeline.cli.console import error, note, print_json, table, verdict
 from audit_pipeline.cli.context import DAY, Context, Json, program
 from audit_pipeline.errors import ConfigError, ExitCode, Fault, PublishError, SourceError, StorageError
-from audit_pipeline.evidence import Store
+
+if TYPE_CHECKING:
+    from audit_pipeline.evidence import Store
 
 RETRY = timedelta(days=1)  # alerts that were not delivered are tried again for so long
 
@@ -60,6 +62,7 @@ def run_project(
         KeyMissingError: a model has direct identifiers, or a role masks, and the pseudonym key is not there.
     """
     from audit_pipeline.due import due_nights
+    from audit_pipeline.evidence import Store
     from audit_pipeline.fleet import require_roles
     from audit_pipeline.gather import require_keys
 
@@ -95,6 +98,7 @@ def _audit(own: Context, due: list[Any], outcome: dict[str, Any]) -> None:
     from audit_pipeline.cli.progress import Progress
 
     note(f"{len(due)} model-nights are due. Loading Dagster, Great Expectations, Evidently and SHAP ...")
+    from audit_pipeline.evidence import Store
     from audit_pipeline.fleet import publish_store
     from audit_pipeline.orchestration.dead import close_dead_runs
     from audit_pipeline.orchestration.instance import instance_of
@@ -122,7 +126,7 @@ def _audit(own: Context, due: list[Any], outcome: dict[str, Any]) -> None:
                 continue  # said once, at the end
 
 
-def _line(store: Store, entry: Any, run_id: str) -> dict[str, Any]:
+def _line(store: "Store", entry: Any, run_id: str) -> dict[str, Any]:
     """Return one audited model-night as plain data."""
     record = store.read_record(entry.model_id, entry.night, entry.digest)
     page = next((f["path"] for f in record["execution"]["artifacts"] if f["path"].endswith("report.html")), None)

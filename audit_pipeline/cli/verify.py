@@ -12,9 +12,6 @@ from audit_pipeline.cli.console import error, note, out, print_json
 from audit_pipeline.cli.context import DAY, Context, Json
 from audit_pipeline.config import ProjectConfig, project_alone
 from audit_pipeline.errors import ConfigError, ExitCode, Fault, KeyMissingError
-from audit_pipeline.evidence import Store, signing_key
-from audit_pipeline.evidence import verify as check
-from audit_pipeline.vault import Vault
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +34,10 @@ def verify(
 
     Exit codes: 0 all is as the log says, 1 something is not, 3 there is nothing to verify.
     """
+    from audit_pipeline.evidence import Store, signing_key
+    from audit_pipeline.evidence import verify as check
+    from audit_pipeline.vault import Vault
+
     own: Context = context.obj
     own.require_evidence()
     day = night.date().isoformat() if night else None

@@ -10,8 +10,7 @@ from audit_pipeline.errors import QueryError
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import REVIEW, LogEntry
 from audit_pipeline.evidence.store import Store
-
-MEANINGS = ("reviewed", "approved", "rejected")
+from audit_pipeline.records import MEANINGS
 
 
 def review(store: Store, model_id: str, night: date, *, meaning: str, name: str, account: str, reason: str) -> LogEntry:
