@@ -134,6 +134,13 @@ class Vault:
             digest.update(chunk)
         return digest.hexdigest()
 
+    def sha256_if_whole(self, name: str) -> str:
+        """Return the sha256 of a file's plaintext; "" when it was changed such that it does not decrypt."""
+        try:
+            return self.sha256(name)
+        except CiphertextError:
+            return ""
+
     def ciphertext(self, name: str) -> str | None:
         """Return the sha256 of a file as it stands encrypted; None when it does not.
 

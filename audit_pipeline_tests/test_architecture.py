@@ -21,6 +21,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "offline",
         "records",
         "revive",
+        "row_groups",
         "small_cells",
         "tmpfs",
     ],

@@ -5,7 +5,7 @@ file from before it shows an erasure that died, or one that was undone. Each goe
 that was never put in place is passed over.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,14 +75,20 @@ def leading(found: Sequence[Erasure], named: str) -> list[Erasure] | None:
     Empty when `named` is what the newest one left; None when none of them goes on from `named`.
     """
     chain: list[Erasure] = []
+    for erasure in _backwards(found):
+        if erasure.new_sha256 == named:
+            return chain
+        chain.insert(0, erasure)
+    return chain if chain[0].sha256 == named else None
+
+
+def _backwards(found: Sequence[Erasure]) -> Iterator[Erasure]:
+    """Yield the erasures that were put in place, newest first: each went on from what the next one left."""
     state = found[-1].new_sha256
     for erasure in reversed(found):
-        if state == named:
-            break
         if erasure.new_sha256 == state:
-            chain.insert(0, erasure)
+            yield erasure
             state = erasure.sha256
-    return chain if state == named else None
 
 
 def erased_rows(store: "Store", path: str, *, sha256: str) -> int | None:
@@ -102,11 +108,7 @@ def erased_rows(store: "Store", path: str, *, sha256: str) -> int | None:
     found = erasures(store.log.of_kind(ERASURE)).get(path)
     if not found or found[-1].new_sha256 != sha256:
         return None
-    realised, state = 0, sha256
-    for erasure in reversed(found):
-        if erasure.new_sha256 == state:
-            realised, state = realised + erasure.rows, erasure.sha256
-    return realised
+    return sum(erasure.rows for erasure in _backwards(found))
 
 
 def finish(vault: Vault, staged: Path, entries: Iterable[LogEntry]) -> int:

@@ -5,12 +5,12 @@ it is proved that as many rows went as the log says, and that nobody changed it 
 as they were rests on the program that erased.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from audit_pipeline.evidence.erased import EMPTY, Erasure, leading
+from audit_pipeline.row_groups import extent, range_sha256, starts
 
 
 def erased_faults(path: Path, file: dict[str, Any], found: Sequence[Erasure], sha256: str) -> Iterator[str]:
@@ -74,40 +74,26 @@ def _layout_faults(path: Path, newest: Erasure, columns: list[dict[str, Any]] | 
         yield f"what {where} left is no Parquet file"
         return
     there = [group for group in newest.groups if group.rows]
-    starts = [_starts(metadata.row_group(i)) for i in range(metadata.num_row_groups)]
-    places = [_extent(metadata.row_group(i)) for i in range(metadata.num_row_groups)]
+    found = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    places = [extent(group) for group in found]
     names = [column["name"] for column in columns] if columns else metadata.schema.names
-    if metadata.schema.names != names or any(sorted(set(chunks)) != chunks for chunks in starts):
+    if metadata.schema.names != names or any(sorted(set(chunks)) != chunks for chunks in map(starts, found)):
         yield f"its columns are not those of the record: {where} hides that they were renamed or swapped"
     if [(g.offset, g.length) for g in there] != places or sorted(places) != places:
         yield f"its row groups do not stand where {where} says: one was swapped, added or dropped"
         return
     for place, group in enumerate(there):
-        rows = metadata.row_group(place).num_rows
+        rows = found[place].num_rows
         if rows != group.rows:
             more = "more" if rows < group.rows else "fewer"
             yield f"from row group {group.index} {more} rows are gone than {where} says"
     yield from _changed_groups(path, newest)
 
 
-def _extent(group: Any) -> tuple[int, int]:
-    """Return offset and length of a row group by the footer."""
-    starts = _starts(group)
-    ends = [start + group.column(i).total_compressed_size for i, start in enumerate(starts)]
-    return min(starts), max(ends) - min(starts)
-
-
-def _starts(group: Any) -> list[int]:
-    """Return where each column of a row group begins; a chunk begins with its dictionary page, if it has one."""
-    columns = [group.column(i) for i in range(group.num_columns)]
-    return [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
-
-
 def _changed_groups(path: Path, newest: Erasure) -> Iterator[str]:
     """Name the row groups that are not what the erasure left."""
     with path.open("rb") as data:
         for group in newest.groups:
-            data.seek(group.offset)
-            digest = hashlib.sha256(data.read(group.length)).hexdigest() if group.rows else EMPTY
+            digest = range_sha256(data, group.offset, group.length) if group.rows else EMPTY
             if digest != group.sha256:
                 yield f"row group {group.index} was changed"

@@ -4,7 +4,6 @@ Without the project's key an encrypted file is held against the sha256 of its en
 too; whether it holds what it should is then not known, and said.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from audit_pipeline.evidence.erased import erasures
 from audit_pipeline.evidence.purged import purges
 from audit_pipeline.evidence.verify_erased import erased_faults
 from audit_pipeline.evidence.verify_log import Problem
+from audit_pipeline.row_groups import range_sha256
 from audit_pipeline.vault import ENCRYPTED, Vault
 
 MISSING = "is missing: a record or the log names it"
@@ -158,8 +158,7 @@ def _group_problems(vault: Vault, file: dict[str, Any]) -> Iterator[Problem]:
     try:
         with vault.session(), vault.plain(file["path"]).open("rb") as data:
             for group in file.get("row_groups", []):
-                data.seek(group["offset"])
-                if hashlib.sha256(data.read(group["length"])).hexdigest() != group["sha256"]:
+                if range_sha256(data, group["offset"], group["length"]) != group["sha256"]:
                     yield Problem(file["path"], f"row group {group['index']} was changed")
     except MemoryRoomError:
         yield Problem(file["path"], "which of its row groups were changed is not told: it does not fit into memory")

@@ -15,7 +15,7 @@ from typing import Any
 from audit_pipeline.config import Project
 from audit_pipeline.config.retention import CLASSES, until
 from audit_pipeline.durable import storing, sync
-from audit_pipeline.errors import CiphertextError, EvidenceError, KeptError
+from audit_pipeline.errors import EvidenceError, KeptError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import ERASURE, PURGE
@@ -154,21 +154,13 @@ def _judged(project: Project, store: Store, file: NamedFile, found: Erasures, da
         return Kept(file.path, kind, Why.EARLY, f"The class {kind} ({rule}) keeps it until {first}.")
     if hold is not None:
         return Kept(file.path, kind, Why.HELD, f"A legal hold keeps it: {hold.reason}")
-    digest = _digest(store, file.path)
+    digest = store.vault.sha256_if_whole(file.path)
     states = [erasure.new_sha256 for erasure in found.get(file.path, ())]
     if digest not in (states[-1:] or file.digests):
         return Kept(file.path, kind, Why.CHANGED, f"{file.path} was changed: it is evidence of that, and stays.")
     about = file.about()
     size = store.vault.where(file.path).stat().st_size
     return Going(file.path, kind, rule, digest, size, about["model_id"], about["night"])
-
-
-def _digest(store: Store, path: str) -> str:
-    """Return the sha256 of a file's plaintext; nothing of one that does not decrypt."""
-    try:
-        return store.vault.sha256(path)
-    except CiphertextError:
-        return ""
 
 
 def _order(going: Going) -> tuple[int, str, str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from audit_pipeline.errors import CiphertextError, EvidenceError, NotReplayableError
+from audit_pipeline.errors import EvidenceError, NotReplayableError
 from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.canonical import plain
 from audit_pipeline.evidence.entry import PURGE
@@ -24,8 +24,7 @@ def damage(store: StoreThen, recorded: Recorded) -> Iterator[Difference]:
     """
     for ref in recorded.files:
         yield from _of_file(store, ref)
-    for model_id, night in store.heads():
-        entry = store.heads()[model_id, night]
+    for (model_id, night), entry in store.heads().items():
         try:
             if store.kept_record(model_id, night, entry.digest) is None:
                 raise NotReplayableError(f"the record of {night} that it looked back at was purged")
@@ -41,16 +40,8 @@ def _of_file(store: Store, ref: FileRef | Snapshot) -> Iterator[Difference]:
     if not store.vault.where(ref.path).exists():
         purged = [purge for (name, _), purge in purges(store.log.of_kind(PURGE)).items() if name == ref.path]
         raise NotReplayableError(f"{ref.path} {f'was {purged[-1]}' if purged else MISSING}")
-    if problems and (rows := erased_rows(store, ref.path, sha256=_sha256(store, ref.path))) is not None:
+    if problems and (rows := erased_rows(store, ref.path, sha256=store.vault.sha256_if_whole(ref.path))) is not None:
         raise NotReplayableError(f"{rows:,} row{'s' if rows != 1 else ''} of {ref.path} erased")
     if problems:
         kind, where = ("input", f"{ref.role} {ref.path}") if isinstance(ref, FileRef) else ("snapshot", ref.path)
         yield Difference(kind, where, ref.sha256, "; ".join(problem.message for problem in problems))
-
-
-def _sha256(store: Store, name: str) -> str:
-    """Return the sha256 of a file's plaintext, "" when it does not decrypt."""
-    try:
-        return store.vault.sha256(name)
-    except CiphertextError:
-        return ""

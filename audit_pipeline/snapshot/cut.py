@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit_pipeline.records import CutGroup
-from audit_pipeline.snapshot.digest import row_groups
+from audit_pipeline.row_groups import row_groups
 from audit_pipeline.snapshot.footer import I64, LIST, MAGIC, STRUCT, Struct, ending, read_footer
 from audit_pipeline.snapshot.write import writer
 

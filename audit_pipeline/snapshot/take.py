@@ -28,10 +28,10 @@ from audit_pipeline.errors import (
     UnreadableError,
 )
 from audit_pipeline.records import Column, Relation, Snapshot
+from audit_pipeline.row_groups import row_groups
 from audit_pipeline.small_cells import in_words
 from audit_pipeline.snapshot.canonical import canonical
 from audit_pipeline.snapshot.connection import identifier, parquet, reading, working
-from audit_pipeline.snapshot.digest import row_groups
 from audit_pipeline.snapshot.generalise import generalised
 from audit_pipeline.snapshot.pseudonym import pads, pseudonym_sql
 from audit_pipeline.snapshot.write import write

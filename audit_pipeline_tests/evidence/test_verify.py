@@ -15,7 +15,7 @@ from audit_pipeline.errors import EvidenceError
 from audit_pipeline.evidence import Store, seal, verify
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import line_of
-from audit_pipeline.snapshot.digest import row_groups
+from audit_pipeline.row_groups import row_groups
 from audit_pipeline_tests.builders import NIGHT, commit, make_key, make_store, nights
 from audit_pipeline_tests.hardship import quick_folder
 

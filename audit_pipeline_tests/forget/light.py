@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.records import Column, FileRef, RowGroup, Snapshot
-from audit_pipeline.snapshot import pseudonym, row_groups
+from audit_pipeline.row_groups import row_groups
+from audit_pipeline.snapshot import pseudonym
 from audit_pipeline_tests import builders
 from audit_pipeline_tests.config import small
 

@@ -21,7 +21,7 @@ from audit_pipeline.forget import erase
 from audit_pipeline.forget.find import find
 from audit_pipeline.forget.named import Person, known
 from audit_pipeline.records import RowGroup
-from audit_pipeline.snapshot import row_groups
+from audit_pipeline.row_groups import row_groups
 from audit_pipeline.snapshot.footer import ending, read_footer
 from audit_pipeline_tests.builders import nights
 from audit_pipeline_tests.forget import light

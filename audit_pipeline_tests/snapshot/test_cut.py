@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_pipeline.snapshot import pseudonym, row_groups
+from audit_pipeline.row_groups import row_groups
+from audit_pipeline.snapshot import pseudonym
 from audit_pipeline.snapshot.cut import cut
 from audit_pipeline.snapshot.footer import ending, footer_bytes, read_footer
 from audit_pipeline.snapshot.person import frozen_value

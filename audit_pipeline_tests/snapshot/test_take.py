@@ -23,7 +23,8 @@ from audit_pipeline.errors import (
     UnreadableError,
 )
 from audit_pipeline.records import Column, Relation, Snapshot
-from audit_pipeline.snapshot import row_groups, take
+from audit_pipeline.row_groups import row_groups
+from audit_pipeline.snapshot import take
 from audit_pipeline.snapshot.write import ROWS
 from audit_pipeline.sources import open_night
 from audit_pipeline.vault import Vault

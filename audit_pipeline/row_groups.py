@@ -22,23 +22,27 @@ def row_groups(path: Path) -> tuple[RowGroup, ...]:
         metadata = pq.read_metadata(stream)
         for index in range(metadata.num_row_groups):
             group = metadata.row_group(index)
-            offset, length = _extent(group)
-            sha256 = _range_digest(stream, offset, length)
+            offset, length = extent(group)
+            sha256 = range_sha256(stream, offset, length)
             found.append(RowGroup(index=index, rows=group.num_rows, offset=offset, length=length, sha256=sha256))
     return tuple(found)
 
 
-def _extent(group: Any) -> tuple[int, int]:
-    """Return offset and length in bytes of one row group."""
+def extent(group: Any) -> tuple[int, int]:
+    """Return offset and length in bytes of one row group, by the file's metadata."""
+    begins = starts(group)
+    ends = [begin + group.column(i).total_compressed_size for i, begin in enumerate(begins)]
+    return min(begins), max(ends) - min(begins)
+
+
+def starts(group: Any) -> list[int]:
+    """Return where each column of a row group begins; a chunk begins with its dictionary page, if it has one."""
     columns = [group.column(i) for i in range(group.num_columns)]
-    # A chunk begins with its dictionary page, if it has one.
-    starts = [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
-    ends = [start + c.total_compressed_size for start, c in zip(starts, columns, strict=True)]
-    return min(starts), max(ends) - min(starts)
+    return [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
 
 
-def _range_digest(stream: BinaryIO, offset: int, length: int) -> str:
-    """Return the sha256 of `length` bytes from `offset`."""
+def range_sha256(stream: BinaryIO, offset: int, length: int) -> str:
+    """Return the sha256 of `length` bytes from `offset`, in hex."""
     digest = hashlib.sha256()
     stream.seek(offset)
     while length > 0 and (chunk := stream.read(min(CHUNK, length))):
