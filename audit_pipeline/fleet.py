@@ -66,7 +66,6 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
         ConfigError: a role hides what there is not.
     """
     store, roles = Store.of(project), project.config.roles
-    key = require_roles(project)
 
     def beside(connection: duckdb.DuckDBPyConnection) -> None:
         chart_durations(connection)
@@ -77,6 +76,7 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
         there = all(project.layout.database_of(role).exists() for role in (None, *roles))
         if not anew and there and seen.exists() and seen.read_bytes() == state:
             return project.layout.database
+        key = require_roles(project)
         seen.unlink(missing_ok=True)
         try:
             seal(store.log)

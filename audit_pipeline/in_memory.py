@@ -48,8 +48,8 @@ def _instance(
         **DUCKDB,
         "threads": threads,
         "memory_limit": memory,
+        "temp_directory": spill,
         "preserve_insertion_order": keeps_order,
         "enable_external_file_cache": False,  # a file that was changed in between is read as it is
     }
-    settings["temp_directory"] = spill
     return duckdb.connect(":memory:", config=settings)

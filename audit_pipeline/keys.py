@@ -67,14 +67,11 @@ def hand_over(project: Project, *, to: str | None = None, lost: bool = False) ->
         EvidenceError: a run is at work, or the log is not one to go on with.
     """
     reference, file = _replaceable(project, "signing", project.config.keys.signing, to)
-    following = file.with_name(f"{file.name}.next")
-    if to is None and not following.exists():
-        _make(following)
-    new = SigningKey(read_key("new signing", to or f"file:{following}", project.root))
+    new = SigningKey(_following(project, "signing", file, to))
     old = None if lost else signing_key(project.config, project.root)
     _sign_over(Store(project.layout, old), new, run="keys rotate")
     if to is None:
-        following.replace(file)
+        _replace(file)
     return HandedOver(old.key_id if old else "", new.key_id, to or reference)
 
 
@@ -102,19 +99,15 @@ def rewrap(project: Project, *, to: str | None = None) -> Rewrapped:
         EvidenceError: a run is at work, or a wrapped key was changed.
     """
     reference, file = _replaceable(project, "encryption", project.config.keys.encryption, to)
-    following = file.with_name(f"{file.name}.next")
-    if to is None and not following.exists():
-        _make(following)
     old = WrappingKey(read_key("encryption", reference, project.root))
-    new = WrappingKey(read_key("new encryption", to or f"file:{following}", project.root))
+    new = WrappingKey(_following(project, "encryption", file, to))
     store = Store(project.layout)
     with store.quiet() as quiet:
         if not quiet:
             raise EvidenceError("A run is at work and reads with the old key. Exchange the key when it has ended.")
         files = store.vault.rewrap(old, new)
         if to is None:
-            following.replace(file)
-            sync(file.parent)
+            _replace(file)
     return Rewrapped(new.key_id, to or reference, files)
 
 
@@ -131,6 +124,23 @@ def _replaceable(project: Project, name: str, reference: str | None, to: str | N
         text = f"is '{reference}', which this program cannot write. Put a new key elsewhere and name it with --to"
         raise ConfigError([Fault("project.yaml", f"keys.{name}", text)])
     return reference, project.root / where
+
+
+def _next(file: Path) -> Path:
+    return file.with_name(f"{file.name}.next")
+
+
+def _following(project: Project, name: str, file: Path, to: str | None) -> bytes:
+    """Return the key to come: the one at `to`, or one that is made beside `file`; an earlier call may have made it."""
+    if to is None and not _next(file).exists():
+        _make(_next(file))
+    return read_key(f"new {name}", to or f"file:{_next(file)}", project.root)
+
+
+def _replace(file: Path) -> None:
+    """Let the key beside `file` take its place."""
+    _next(file).replace(file)
+    sync(file.parent)
 
 
 def _sign_over(store: Store, new: SigningKey, *, run: str) -> None:

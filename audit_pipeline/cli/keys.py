@@ -15,6 +15,11 @@ app = typer.Typer(
     epilog="Example: audit-pipeline keys rotate",
 )
 
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="REF", help="Where the new key is: `file:PATH` or `env:NAME`. Default: make one."),
+]
+
 
 @app.command(epilog="Example: audit-pipeline keys introduce")
 def introduce(context: typer.Context, as_json: Json = False) -> None:
@@ -38,10 +43,7 @@ def introduce(context: typer.Context, as_json: Json = False) -> None:
 @app.command(epilog="Example: audit-pipeline keys rotate")
 def rotate(
     context: typer.Context,
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="REF", help="Where the new key is: `file:PATH` or `env:NAME`. Default: make one."),
-    ] = None,
+    to: To = None,
     lost: Annotated[bool, typer.Option("--lost", help="The old key is gone and cannot sign for the new one.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -72,10 +74,7 @@ def rotate(
 @app.command(epilog="Example: audit-pipeline keys rewrap")
 def rewrap(
     context: typer.Context,
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="REF", help="Where the new key is: `file:PATH` or `env:NAME`. Default: make one."),
-    ] = None,
+    to: To = None,
     as_json: Json = False,
 ) -> None:
     """Let another key open the encrypted files from now on, and the old one none.

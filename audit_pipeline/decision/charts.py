@@ -58,19 +58,9 @@ def _judged(name: str, chart: ControlChart | None, *, ended: bool) -> Finding:
     text = f"{name} is {number(chart.value)}, where {number(chart.centre)} is expected ({_limits(chart)})"
     if not broken:
         return passed(Stage.AUDIT, _of(name), f"{text}: in control.", n=chart.n or 0)
-    return Finding(
-        stage=Stage.AUDIT,
-        name=_of(name),
-        column=None,
-        severity=Severity.WARNING,
-        outcome=Outcome.WARN,
-        counts=True,
-        value=chart.value,
-        limit=(chart.upper if chart.z > 0 else chart.lower) if "limits" in broken else None,
-        n=chart.n,
-        reason=f"{text}: {', '.join(READABLE[rule] for rule in broken)}.",
-        conclusion="out of control",
-    )
+    limit = (chart.upper if chart.z > 0 else chart.lower) if "limits" in broken else None
+    reason = f"{text}: {', '.join(READABLE[rule] for rule in broken)}."
+    return _alarm(_of(name), reason, value=chart.value, limit=limit, n=chart.n)
 
 
 def _limits(chart: ControlChart) -> str:
@@ -88,19 +78,7 @@ def _joint(measured: ControlCharts) -> Finding:
         return not_evaluated(Stage.AUDIT, name, text, n=None, counts=False)
     if not joint.broken:
         return passed(Stage.AUDIT, name, f"{_together(joint)}: like the nights of phase I.", n=len(joint.metrics))
-    return Finding(
-        stage=Stage.AUDIT,
-        name=name,
-        column=None,
-        severity=Severity.WARNING,
-        outcome=Outcome.WARN,
-        counts=True,
-        value=joint.distance,
-        limit=joint.limit,
-        n=len(joint.metrics),
-        reason=_unlike(measured),
-        conclusion="out of control",
-    )
+    return _alarm(name, _unlike(measured), value=joint.distance, limit=joint.limit, n=len(joint.metrics))
 
 
 def _together(joint: JointAnomaly) -> str:
@@ -121,11 +99,11 @@ def _others(measured: ControlCharts) -> Iterator[Finding]:
     out = [(c.metric, r) for c in charted if (r := [x for x in c.broken if x in STRONG and x not in c.judged])]
     waiting = [c for c in measured.charts if c.value is not None and c.z is None]
     if measured.joint.broken and not measured.joint.judged:
-        yield _shown(_unlike(measured), n=len(measured.joint.metrics))
+        yield _alarm(NAME, _unlike(measured), n=len(measured.joint.metrics), judged=False)
     if out:
         told = "; ".join(f"{name} ({', '.join(READABLE[rule] for rule in rules)})" for name, rules in out)
         text = f"{len(out)} of {len(charted)} charted numbers are out of control, shown and not judged: {told}."
-        yield _shown(text, n=len(charted))
+        yield _alarm(NAME, text, n=len(charted), judged=False)
     elif charted:
         text = f"{len(charted)} of {len(charted) + len(waiting)} numbers have a control chart; none is out of control."
         yield passed(Stage.AUDIT, NAME, text, n=len(charted), counts=False)
@@ -135,17 +113,25 @@ def _others(measured: ControlCharts) -> Iterator[Finding]:
         yield not_evaluated(Stage.AUDIT, NAME, text, n=most, counts=False, conclusion="phase I")
 
 
-def _shown(reason: str, *, n: int) -> Finding:
-    """An alarm that nobody asked to be judged."""
+def _alarm(
+    name: str,
+    reason: str,
+    *,
+    value: float | None = None,
+    limit: float | None = None,
+    n: int | None,
+    judged: bool = True,
+) -> Finding:
+    """Something that is out of control; not counted where nobody asked for it to be judged."""
     return Finding(
         stage=Stage.AUDIT,
-        name=NAME,
+        name=name,
         column=None,
-        severity=Severity.INFO,
+        severity=Severity.WARNING if judged else Severity.INFO,
         outcome=Outcome.WARN,
-        counts=False,
-        value=None,
-        limit=None,
+        counts=judged,
+        value=value,
+        limit=limit,
         n=n,
         reason=reason,
         conclusion="out of control",

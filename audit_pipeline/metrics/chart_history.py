@@ -9,6 +9,7 @@ from audit_pipeline.config.charts import ChartsPolicy
 from audit_pipeline.metrics.charted import Number, numbers
 from audit_pipeline.metrics.phase_one import Point
 from audit_pipeline.records import Baseline, JointBaseline
+from audit_pipeline.revive import revived
 
 WINDOW = 30  # nights a chart remembers: what EWMA has forgotten, and a CUSUM need not know
 REACH = 2  # times the nights of phase I: so far a number that is missing now and then is looked for
@@ -58,23 +59,10 @@ def _read(night: date, digest: str, result: dict[str, Any], since: date) -> Earl
     A record from before there were charts has numbers only.
     """
     charts = result.get("charts") or {"charts": (), "joint": {"baseline": None}}
-    frozen = ((c["metric"], c["scale"], _baseline(c["baseline"])) for c in charts["charts"] if c["baseline"])
+    frozen = ((c["metric"], c["scale"], revived(Baseline, c["baseline"])) for c in charts["charts"] if c["baseline"])
     baselines = {(metric, scale): baseline for metric, scale, baseline in frozen if baseline.first >= since}
-    joint = _joint(charts["joint"]["baseline"]) if charts["joint"]["baseline"] else None
+    joint: JointBaseline | None = revived(JointBaseline | None, charts["joint"]["baseline"])
     return EarlierNumbers(night, digest, numbers(result), baselines, joint if joint and joint.first >= since else None)
-
-
-def _baseline(row: dict[str, Any]) -> Baseline:
-    """Read a baseline; JSON writes 1.0 as 1, and a date as text."""
-    nights = {name: date.fromisoformat(row[name]) for name in ("first", "last")}
-    floats = {name: float(row[name]) for name in ("centre", "sigma", "autocorrelation")}
-    return Baseline(**row | nights | floats | {"weekdays": tuple(map(float, row["weekdays"]))})
-
-
-def _joint(row: dict[str, Any]) -> JointBaseline:
-    covariance = tuple(tuple(map(float, line)) for line in row["covariance"])
-    first = date.fromisoformat(row["first"])
-    return JointBaseline(tuple(row["metrics"]), first, row["nights"], row["spent"], covariance)
 
 
 def series(earlier: Iterable[EarlierNumbers], metric: str, scale: str) -> list[Point]:

@@ -51,7 +51,7 @@ class Build:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._seal.unlink(missing_ok=True)
         with duckdb.connect(config={**DUCKDB, "temp_directory": str(self.folder / "spill")}) as connection:
-            connection.execute(f"ATTACH '{_quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
+            connection.execute(f"ATTACH '{quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")
             connection.execute("BEGIN")
             if done < 0:
@@ -83,5 +83,6 @@ class Build:
         return {"form": form, "sha256": file_sha256(self.file)}
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """Return a path as it stands between quotes in SQL."""
     return str(path).replace("'", "''")

@@ -15,7 +15,7 @@ from audit_pipeline.config import DatabaseRole, Layout
 from audit_pipeline.durable import write_whole
 from audit_pipeline.errors import PublishError
 from audit_pipeline.offline import DUCKDB
-from audit_pipeline.publish.build import STORAGE
+from audit_pipeline.publish.build import STORAGE, quoted
 from audit_pipeline.publish.role import Table, mask, scope, shown, tables_of
 from audit_pipeline.publish.swap import swap
 
@@ -72,8 +72,8 @@ def publish_roles(layout: Layout, build: Path, roles: Mapping[str, DatabaseRole]
 def _write(file: Path, build: Path, name: str, role: DatabaseRole, key: bytes | None) -> None:
     """Write one role's database to `file`."""
     with duckdb.connect(config={**DUCKDB, "temp_directory": str(build.with_name("spill"))}) as connection:
-        connection.execute(f"ATTACH '{_quoted(build)}' AS build (READ_ONLY)")
-        connection.execute(f"ATTACH '{_quoted(file)}' AS role (STORAGE_VERSION '{STORAGE}')")
+        connection.execute(f"ATTACH '{quoted(build)}' AS build (READ_ONLY)")
+        connection.execute(f"ATTACH '{quoted(file)}' AS role (STORAGE_VERSION '{STORAGE}')")
         connection.execute("COPY FROM DATABASE build TO role (SCHEMA)")
         tables = tables_of(connection, "build")
         _fill_masks(connection, tables, name, role, key)
@@ -142,7 +142,3 @@ def _made(layout: Layout) -> dict[str, str]:
 
 def _note(layout: Layout) -> Path:
     return layout.audit / ".state" / "roles.json"
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -1,35 +1,20 @@
 """`verify`, `keys rewrap`, `replay` and `export` on a project whose files are encrypted."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from audit_pipeline.config import load_project
-from audit_pipeline.evidence import Store
-from audit_pipeline.fleet import publish_store
 from audit_pipeline_tests import builders
-from audit_pipeline_tests.cli.conftest import Call
-from audit_pipeline_tests.config import small
+from audit_pipeline_tests.cli.conftest import Call, keys, published
 
-KEYS = 'keys: {encryption: "file:audit/keys/encryption.key"}\n'
+KEYS = keys("encryption")
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with one published model-night, whose inputs are encrypted."""
-    root = small.write(tmp_path_factory.mktemp("encrypted"), project=small.PROJECT + KEYS)
-    (root / "audit" / "keys").mkdir(parents=True)
-    (root / "audit" / "keys" / "encryption.key").write_text("01" * 32)
-    builders.commit(Store.of(load_project(root)), model_id="risk")
-    publish_store(load_project(root))
-    return root
-
-
-@pytest.fixture
-def root(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "p"))
+    return published(tmp_path_factory.mktemp("encryption"), key="encryption")
 
 
 def test_verify_without_the_key_says_what_it_did_not_check(call: Call, root: Path) -> None:

@@ -13,27 +13,17 @@ from audit_pipeline.evidence import Store
 from audit_pipeline.evidence.verifier import check
 from audit_pipeline.fleet import publish_store
 from audit_pipeline_tests import builders
-from audit_pipeline_tests.cli.conftest import Call
+from audit_pipeline_tests.cli.conftest import Call, keys, published
 from audit_pipeline_tests.config import small
 
-KEYS = 'keys: {signing: "file:audit/keys/signing.key"}\n'
+KEYS = keys("signing")
 OLD = builders.make_key(1).key_id
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A signed project with one published model-night."""
-    root = small.write(tmp_path_factory.mktemp("signed"), project=small.PROJECT + KEYS)
-    (root / "audit" / "keys").mkdir(parents=True)
-    (root / "audit" / "keys" / "signing.key").write_text("01" * 32)
-    builders.commit(Store.of(load_project(root)), model_id="risk")
-    publish_store(load_project(root))
-    return root
-
-
-@pytest.fixture
-def root(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "p"))
+    return published(tmp_path_factory.mktemp("signing"), key="signing")
 
 
 def key_file(root: Path) -> Path:

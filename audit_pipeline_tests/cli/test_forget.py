@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,11 +25,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         light.commit(Store.of(project), night)
     publish_store(project)
     return project.root
-
-
-@pytest.fixture
-def root(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "p"))
 
 
 def test_erase_lists_files_and_verify_passes(call: Call, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
