@@ -17,7 +17,7 @@ from audit_pipeline.due import newest_night, remember, state_of
 from audit_pipeline.durable import locked
 from audit_pipeline.durations import chart_durations
 from audit_pipeline.errors import ConfigError, EvidenceError, KeyMissingError, NotifyError, PublishError
-from audit_pipeline.evidence import LogEntry, Store, covered, seal
+from audit_pipeline.evidence import LogEntry, Store, seal
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import ALERT, RECORD
 from audit_pipeline.notify import Alarm, compose, send
@@ -80,10 +80,11 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
         seen.unlink(missing_ok=True)
         try:
             seal(store.log)
-            entries = list(covered(store.log.entries(), store.log.roots.all()))
         except EvidenceError as error:
             raise PublishError(f"audit.duckdb was not published. {error}") from error
-        path = publish(project.layout, entries, store.kept_record, also=beside, anew=anew, roles=roles, key=key)
+        path = publish(
+            project.layout, store.log.covered, store.kept_record, also=beside, anew=anew, roles=roles, key=key
+        )
         with suppress(OSError):  # without the note, the next call publishes again
             seen.parent.mkdir(parents=True, exist_ok=True)
             seen.write_bytes(state)

@@ -21,9 +21,9 @@ def window(store: Store, model_id: str, night: date, *, nights: int) -> list[tup
         EvidenceError: a record is missing or was changed.
     """
     found: list[tuple[date, str, FileRef]] = []
-    heads, erased = store.heads(), erasures(store.log.of_kind(ERASURE))
+    heads, erased = store.heads(model_id), erasures(store.log.of_kind(ERASURE))
     gone = {path for path, _ in purges(store.log.of_kind(PURGE)) if not store.vault.where(path).exists()}
-    first = min((key[1] for key in heads if key[0] == model_id), default=night.isoformat())
+    first = min((earlier for _, earlier in heads), default=night.isoformat())
     earlier = night - timedelta(days=1)
     while len(found) < nights and earlier.isoformat() >= first:
         head = heads.get((model_id, earlier.isoformat()))

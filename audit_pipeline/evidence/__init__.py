@@ -2,7 +2,7 @@
 
 from audit_pipeline.evidence.entry import LogEntry
 from audit_pipeline.evidence.log import Log
-from audit_pipeline.evidence.roots import Root, covered
+from audit_pipeline.evidence.roots import Root
 from audit_pipeline.evidence.seal import rotate, seal
 from audit_pipeline.evidence.sign import SigningKey, signing_key
 from audit_pipeline.evidence.store import Committed, Store, result_digest
@@ -18,7 +18,6 @@ __all__ = [
     "SigningKey",
     "Store",
     "Verification",
-    "covered",
     "result_digest",
     "rotate",
     "seal",

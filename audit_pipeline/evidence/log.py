@@ -16,7 +16,7 @@ from audit_pipeline.durable import locked, storing, write_whole
 from audit_pipeline.evidence.canonical import canonical, sha256
 from audit_pipeline.evidence.entry import KEY, REFUSAL, LogEntry, line_of, parse, wrote
 from audit_pipeline.evidence.lines import Lines
-from audit_pipeline.evidence.roots import Roots
+from audit_pipeline.evidence.roots import Roots, covered
 from audit_pipeline.evidence.settle import entry_or_none, require, settled
 from audit_pipeline.evidence.sign import SigningKey
 
@@ -50,6 +50,25 @@ class Log:
         for number, line in self.lines.having(f'"kind":"{kind}"'.encode()):
             entry = parse(line, number)
             if entry.kind == kind:
+                yield entry
+
+    def covered(self, start: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield the entries from index `start` as plain data, each with the first root that covers it.
+
+        Raises:
+            EvidenceError: a line of the log or of its roots is none.
+        """
+        return covered(self.entries(start), self.roots.all())
+
+    def of_model(self, model_id: str) -> Iterator[LogEntry]:
+        """Yield the entries about one model; of all others, no more than the bytes is looked at.
+
+        Raises:
+            EvidenceError: a line that seems to be one is no entry.
+        """
+        for number, line in self.lines.having(f'"model_id":"{model_id}"'.encode()):
+            entry = parse(line, number)
+            if entry.model_id == model_id:
                 yield entry
 
     def append(

@@ -16,7 +16,7 @@ class Past:
         """Read the log; records are read when they are asked for."""
         self._store = store
         until = before.isoformat()
-        heads = [e for (model, night), e in store.heads().items() if model == model_id and night < until]
+        heads = [e for (_, night), e in store.heads(model_id).items() if night < until]
         self.entries: tuple[LogEntry, ...] = tuple(sorted(heads, key=lambda e: e.night, reverse=True))
         self._results: dict[str, dict[str, Any]] = {}
 

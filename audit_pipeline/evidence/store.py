@@ -181,10 +181,11 @@ class Store:
         """Keep a file that a result depends on, under its own digest."""
         return self.put_input(role, path.read_bytes(), media_type=media_type)
 
-    def heads(self) -> dict[tuple[str, str], LogEntry]:
-        """Return the newest logged record per (model, night), but for those that were purged."""
+    def heads(self, model_id: str | None = None) -> dict[tuple[str, str], LogEntry]:
+        """Return the newest logged record per (model, night), but for purged ones; of one model, or of all."""
         gone = purges(self.log.of_kind(PURGE))
-        return {(e.model_id, e.night): e for e in self.log.entries() if e.kind == RECORD and self.is_kept(e, gone)}
+        entries = self.log.of_model(model_id) if model_id else self.log.entries()
+        return {(e.model_id, e.night): e for e in entries if e.kind == RECORD and self.is_kept(e, gone)}
 
     def is_kept(self, entry: LogEntry, gone: Purges) -> bool:
         """Tell whether a record was not purged, or is there again."""
@@ -195,7 +196,7 @@ class Store:
 
     def head(self, model_id: str, night: date) -> LogEntry | None:
         """Return the newest logged record of one model-night."""
-        return self.heads().get((model_id, night.isoformat()))
+        return self.heads(model_id).get((model_id, night.isoformat()))
 
     def read_record(self, model_id: str, night: str, digest: str) -> dict[str, Any]:
         """Return one record as plain JSON.
@@ -288,7 +289,7 @@ class Store:
     def _move_rendered(self, rendered: Path, place: Path) -> tuple[FileRef, ...]:
         """Move the rendered files to `place` in one rename; what an unfinished run left there is set aside."""
         target = self.root / place
-        if target.exists() and place.as_posix() not in self._named_folders():
+        if target.exists() and place.as_posix() not in self._named_folders(place.parts[1]):
             move_aside(target, self.layout.quarantine, "rendered files that no logged record names")
         if not target.exists():
             with storing(place.as_posix()):
@@ -299,11 +300,11 @@ class Store:
                 sync(target.parent)
         return files_in(target, place.as_posix())
 
-    def _named_folders(self) -> set[str]:
-        """Return the artifact folders of logged records."""
+    def _named_folders(self, model_id: str) -> set[str]:
+        """Return the artifact folders of a model's logged records."""
         return {
             f"artifacts/{e.model_id}/{e.night}/{e.body['result_digest']}"
-            for e in self.log.entries()
+            for e in self.log.of_model(model_id)
             if e.kind == RECORD
         }
 

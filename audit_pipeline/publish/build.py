@@ -1,26 +1,27 @@
 """The private build file: carried on from publication to publication, and thrown away whenever it is in doubt.
 
-Beside it stands a seal: the sha256 of the file as the last publication left it, the form of its tables, and the log
-entry it reaches to. Without a seal that fits (a publisher died, the log was restored from a backup, a new version of
-the program) everything is projected anew.
+Beside it stands a seal: size and time of the file as the last publication left it, the form of its tables, and the
+log entry it reaches to. Without a seal that fits (a publisher died, the log was restored from a backup, a new version
+of the program) everything is projected anew. It tells of accidents, not of an adversary: nothing here is evidence.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from audit_pipeline import __version__
-from audit_pipeline.durable import file_sha256
 from audit_pipeline.offline import DUCKDB
 from audit_pipeline.publish.project import Entry, ReadRecord, project
 from audit_pipeline.publish.schema import create, schema_sql
 
 STORAGE = "v1.2.0"  # clients from DuckDB 1.2 on can open the file
 Also = Callable[[duckdb.DuckDBPyConnection], None]
+Entries = Callable[[int], Iterable[Entry]]  # of the log, from an index on
 
 
 class Build:
@@ -37,15 +38,17 @@ class Build:
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
-    def bring_up_to(self, log: Sequence[Entry], read_record: ReadRecord, also: Also | None) -> None:
+    def bring_up_to(self, log: Entries, read_record: ReadRecord, also: Also | None) -> None:
         """Add what the file does not have yet; afterwards it is whole, closed and sealed.
+
+        What it holds already is not read again, so that a night costs the same in the second year as on the second day.
 
         Raises:
             duckdb.Error: the file cannot be carried on, or not be written.
             OSError: the disk refused.
             EvidenceError: a record is missing or was changed.
         """
-        done = self._reaches_to(log)
+        done, leaf = self._reaches_to(log) or (-1, "")
         if done < 0:
             self.discard()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -56,31 +59,34 @@ class Build:
             connection.execute("BEGIN")
             if done < 0:
                 create(connection)
-            project(connection, (e for e in log if e["index"] >= done), read_record)
+            last = project(connection, log(max(done, 0)), read_record)
             connection.execute("COMMIT")
             if also is not None:
                 also(connection)  # in a transaction of its own
             connection.execute("CHECKPOINT build")
             connection.execute("USE memory")
             connection.execute("DETACH build")
-        leaf = log[-1]["leaf"] if log else ""
-        self._seal.write_text(json.dumps({"entries": len(log), "leaf": leaf, **self.now()}), encoding="utf-8")
+        reached = (
+            {"entries": last["index"] + 1, "leaf": last["leaf"]} if last else {"entries": max(done, 0), "leaf": leaf}
+        )
+        self._seal.write_text(json.dumps({**reached, **self.now()}), encoding="utf-8")
 
-    def _reaches_to(self, log: Sequence[Entry]) -> int:
-        """Return how many entries of `log` the file holds; -1 when that cannot be told."""
+    def _reaches_to(self, log: Entries) -> tuple[int, str] | None:
+        """Return how many entries of `log` the file holds, and the hash of the last; None when that cannot be told."""
         try:
             seal = json.loads(self._seal.read_text(encoding="utf-8"))
             entries, leaf = seal.pop("entries"), seal.pop("leaf")
-            if seal == self.now() and (log[entries - 1]["leaf"] == leaf if entries else leaf == ""):
-                return int(entries)
-        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):
-            return -1
-        return -1
+            if seal == self.now() and (next(iter(log(entries - 1)))["leaf"] == leaf if entries else leaf == ""):
+                return int(entries), str(leaf)
+        except (OSError, ValueError, KeyError, StopIteration, TypeError, AttributeError):
+            return None
+        return None
 
-    def now(self) -> dict[str, str]:
+    def now(self) -> dict[str, Any]:
         """Return what must not have changed between two publications."""
         form = hashlib.sha256(f"{__version__}{schema_sql()}".encode()).hexdigest()
-        return {"form": form, "sha256": file_sha256(self.file)}
+        state = self.file.stat()
+        return {"form": form, "bytes": state.st_size, "changed": state.st_mtime_ns}
 
 
 def quoted(path: Path) -> str:

@@ -16,23 +16,27 @@ ReadRecord = Callable[[str, str, str], dict[str, Any] | None]  # model, night, d
 OF_THE_LOG = ("evidence_log", "alert", "review")  # tables whose rows stay when a record is purged
 
 
-def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], read_record: ReadRecord) -> None:
-    """Insert the rows of new log entries, then bring the newest-record tables up to date.
+def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], read_record: ReadRecord) -> Entry | None:
+    """Insert the rows of new log entries, then bring the newest-record tables up to date; return the last entry.
 
     Raises:
         EvidenceError: a record is missing or was changed.
     """
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     gone: list[str] = []
+    touched: set[tuple[str, str]] = set()
+    entry = None
     for number, entry in enumerate(entries, start=1):
         _add(rows, entry, read_record)
+        if entry["kind"] == "record":
+            touched.add((entry["model_id"], entry["night"]))
         if entry["kind"] == "purge" and entry["body"]["class"] == "evidence":
             gone += [file["sha256"] for file in entry["body"]["files"]]
         if number % BATCH == 0:
             insert(connection, rows)
     insert(connection, rows)
-    _remove(connection, gone)
-    connection.execute((resources.files("audit_pipeline.publish") / "newest.sql").read_text(encoding="utf-8"))
+    _settle(connection, touched | _remove(connection, gone))
+    return entry
 
 
 def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadRecord) -> None:
@@ -51,15 +55,30 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
         rows["review"].append(entry["body"] | place | about)
 
 
-def _remove(connection: duckdb.DuckDBPyConnection, records: list[str]) -> None:
-    """Remove the rows of records that were purged since the last publication."""
-    if not records:
+def _settle(connection: duckdb.DuckDBPyConnection, touched: set[tuple[str, str]]) -> None:
+    """Write anew what follows from the newest records of these model-nights."""
+    if not touched:
         return
+    import pyarrow as pa
+
+    models, nights = zip(*sorted(touched), strict=True)
+    connection.register("touched", pa.table({"model_id": models, "night": nights}))
+    connection.execute((resources.files("audit_pipeline.publish") / "newest.sql").read_text(encoding="utf-8"))
+    connection.unregister("touched")
+
+
+def _remove(connection: duckdb.DuckDBPyConnection, records: list[str]) -> set[tuple[str, str]]:
+    """Remove the rows of records that were purged since the last publication; return their model-nights."""
+    if not records:
+        return set()
+    nights = "SELECT model_id, night::VARCHAR FROM record WHERE record IN (SELECT unnest(?::VARCHAR[]))"
+    touched = set(connection.execute(nights, [records]).fetchall())
     sql = "SELECT c.table_name FROM duckdb_columns() c JOIN duckdb_tables() t USING (table_oid) "
     sql += "WHERE c.column_name = 'record' AND t.database_name = current_database() AND t.schema_name = 'main'"
     for (table,) in connection.execute(sql).fetchall():
         if table not in OF_THE_LOG:
             connection.execute(f"DELETE FROM {table} WHERE record IN (SELECT unnest(?::VARCHAR[]))", [records])
+    return touched
 
 
 def insert(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict[str, Any]]]) -> None:

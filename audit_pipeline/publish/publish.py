@@ -5,7 +5,7 @@ Both are disposable: without a build file everything is projected anew.
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -13,15 +13,15 @@ import duckdb
 from audit_pipeline.config import DatabaseRole, Layout
 from audit_pipeline.durable import is_full
 from audit_pipeline.errors import EvidenceError, PublishError
-from audit_pipeline.publish.build import Also, Build
-from audit_pipeline.publish.project import Entry, ReadRecord
+from audit_pipeline.publish.build import Also, Build, Entries
+from audit_pipeline.publish.project import ReadRecord
 from audit_pipeline.publish.roles import publish_roles, withdraw
 from audit_pipeline.publish.swap import swap
 
 
 def publish(
     layout: Layout,
-    entries: Iterable[Entry],
+    log: Entries,
     read_record: ReadRecord,
     *,
     also: Also | None = None,
@@ -33,7 +33,7 @@ def publish(
 
     Args:
         layout: where the project keeps its things.
-        entries: every entry of the evidence log, in order.
+        log: the entries of the evidence log from an index on, in order.
         read_record: reads one record.
         also: fills further schemas of the same database (lineage).
         anew: project everything again, from an empty file.
@@ -43,7 +43,6 @@ def publish(
     Raises:
         PublishError: the file could not be written, or a record is damaged; the old one stays as it was.
     """
-    log = list(entries)  # read once: a second try must not find an iterator that the first one emptied
     build = Build(layout.audit / ".build")
     try:
         withdraw(layout, roles or {})

@@ -136,7 +136,7 @@ class StoreThen(Store):
             NotReplayableError: the log does not have one of them.
         """
         super().__init__(store.layout, vault=store.vault)
-        entries = (e for e in store.log.entries() if e.kind == "record" and e.model_id == recorded.model_id)
+        entries = (e for e in store.log.of_model(recorded.model_id) if e.kind == "record")
         known = {(e.night, e.body["result_digest"]): e for e in entries}
         self._then: dict[tuple[str, str], LogEntry] = {}
         for night, digest in {*recorded.look_back, *recorded.charted}:
@@ -145,6 +145,6 @@ class StoreThen(Store):
                 raise NotReplayableError(f"the record of {night} that it looked back at is not in the log")
             self._then[recorded.model_id, night.isoformat()] = entry
 
-    def heads(self) -> dict[tuple[str, str], LogEntry]:
-        """Return the record per (model, night) that was looked back at."""
-        return dict(self._then)
+    def heads(self, model_id: str | None = None) -> dict[tuple[str, str], LogEntry]:
+        """Return the record per (model, night) that was looked back at; of one model, or of all."""
+        return {key: entry for key, entry in self._then.items() if model_id in (None, key[0])}

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas  # noqa: F401  (once, for all children: what DuckDB and pyarrow would import in each)
 import pyarrow.compute  # noqa: F401
 
-from audit_pipeline.evidence import covered
 from audit_pipeline.publish import publish
 from audit_pipeline_tests.builders import make_store
 from audit_pipeline_tests.hardship import dies_at
@@ -19,7 +18,7 @@ def main(folder: str) -> None:
     left.mkdir()
 
     def bring() -> None:
-        publish(store.layout, covered(store.log.entries(), store.log.roots.all()), store.read_record)
+        publish(store.layout, store.log.covered, store.read_record)
 
     step = 0
     while True:

@@ -11,7 +11,7 @@ import pytest
 
 from audit_pipeline.config.charts import ChartsPolicy
 from audit_pipeline.durations import chart_durations
-from audit_pipeline.evidence import Store, covered
+from audit_pipeline.evidence import Store
 from audit_pipeline.publish import publish, query
 from audit_pipeline.publish.rows import rows_of
 from audit_pipeline_tests.builders import STARTED, execution, make_result, make_store, session
@@ -34,7 +34,7 @@ def filled() -> Iterator[Store]:
 
 
 def bring(store: Store, **options: Any) -> Path:
-    return publish(store.layout, covered(store.log.entries(), []), store.read_record, also=chart_durations, **options)
+    return publish(store.layout, store.log.covered, store.read_record, also=chart_durations, **options)
 
 
 def ask(store: Store, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -16,10 +16,10 @@ import duckdb
 import pytest
 
 from audit_pipeline.errors import PublishError
-from audit_pipeline.evidence import Store, covered, seal
+from audit_pipeline.evidence import Store, seal
 from audit_pipeline.evidence.review import review
 from audit_pipeline.publish import publish, query
-from audit_pipeline.publish.build import STORAGE
+from audit_pipeline.publish.build import STORAGE, Build
 from audit_pipeline.records import Maturity, Outcome
 from audit_pipeline_tests.builders import (
     commit,
@@ -61,9 +61,9 @@ def filled(store: Store, template: Store) -> Store:
 
 
 def bring(store: Store, **options: Any) -> Path:
-    """Publish the way the product does: a root over the log, then from an iterator over it."""
+    """Publish the way the product does: a root over the log, then what came since the last time."""
     seal(store.log)
-    return publish(store.layout, covered(store.log.entries(), store.log.roots.all()), store.read_record, **options)
+    return publish(store.layout, store.log.covered, store.read_record, **options)
 
 
 def ask(store: Store, sql: str) -> list[tuple[Any, ...]]:
@@ -186,8 +186,9 @@ def test_any_float_arrives_exactly(store: Store, value: float) -> None:
 
 def test_times_of_another_zone_are_written_as_utc(store: Store) -> None:
     store.log.append("alert", model_id="", night="", digest="", body=ALERT)
-    [entry] = covered(store.log.entries(), [])
-    publish(store.layout, [{**entry, "time": "2026-07-02T04:00:00+02:00"}], store.read_record)
+    [entry] = store.log.covered()
+    elsewhere = [{**entry, "time": "2026-07-02T04:00:00+02:00"}]
+    publish(store.layout, lambda start: elsewhere[start:], store.read_record)
     assert ask(store, "select time from audit.evidence_log") == [(datetime(2026, 7, 2, 2, 0),)]
 
 
@@ -306,9 +307,7 @@ def other_form(store: Store) -> None:
     with duckdb.connect(str(build_file(store))) as connection:
         connection.execute("ALTER TABLE record DROP COLUMN host")
     seal = json.loads((store.root / ".build" / "seal.json").read_text())
-    from audit_pipeline.durable import file_sha256
-
-    seal |= {"sha256": file_sha256(build_file(store)), "form": "0" * 64}
+    seal |= Build(build_file(store).parent).now() | {"form": "0" * 64}
     (store.root / ".build" / "seal.json").write_text(json.dumps(seal))
 
 
@@ -332,7 +331,7 @@ def test_a_build_file_without_doubt_is_carried_on(filled: Store) -> None:
         read.append(f"{model_id} {night}")
         return filled.read_record(model_id, night, digest)
 
-    publish(filled.layout, covered(filled.log.entries(), filled.log.roots.all()), read_record)
+    publish(filled.layout, filled.log.covered, read_record)
     assert read == ["churn 2026-07-03"]
 
 
@@ -507,8 +506,8 @@ def test_an_empty_store_publishes_empty_tables(store: Store) -> None:
     assert ask(store, "select * from audit.v_last_night") == []
 
 
-def test_entries_may_be_read_only_once(store: Store) -> None:
-    """A second try after a failure must not find the iterator empty, and publish nothing."""
+def test_a_second_try_reads_the_entries_again(store: Store) -> None:
+    """After a failure it must not find what the first try emptied, and publish nothing."""
     fill(store)
     tries: list[int] = []
 
@@ -517,6 +516,6 @@ def test_entries_may_be_read_only_once(store: Store) -> None:
         if len(tries) == 1:
             connection.execute("select * from nowhere")
 
-    publish(store.layout, covered(store.log.entries(), []), store.read_record, also=fails_once)
+    publish(store.layout, store.log.covered, store.read_record, also=fails_once)
     assert len(tries) == 2
     assert ask(store, "select count(*) from audit.evidence_log") == [(7,)]

@@ -8,7 +8,7 @@ import pytest
 
 from audit_pipeline.config import Layout
 from audit_pipeline.errors import PublishError
-from audit_pipeline.evidence import Store, covered
+from audit_pipeline.evidence import Store
 from audit_pipeline.publish import publish, published, query
 from audit_pipeline_tests.builders import commit, make_store
 from audit_pipeline_tests.hardship import quick_folder
@@ -19,7 +19,7 @@ def store() -> Iterator[Store]:
     with quick_folder() as folder:
         store = make_store(folder)
         commit(store)
-        publish(store.layout, covered(store.log.entries(), []), store.read_record)
+        publish(store.layout, store.log.covered, store.read_record)
         yield store
 
 

@@ -13,7 +13,7 @@ import pytest
 from audit_pipeline import lineage
 from audit_pipeline.config import DatabaseRole, Layout, load_project
 from audit_pipeline.errors import ConfigError, KeyMissingError, PublishError
-from audit_pipeline.evidence import Store, covered
+from audit_pipeline.evidence import Store
 from audit_pipeline.fleet import publish_store
 from audit_pipeline.publish import publish, published, query
 from audit_pipeline.publish.role import RAW, SCOPES, mask, tables_of
@@ -91,7 +91,7 @@ def fill(store: Store) -> None:
 
 
 def bring(store: Store, roles: dict[str, DatabaseRole] = ROLES, **options: Any) -> None:
-    publish(store.layout, covered(store.log.entries(), []), store.read_record, roles=roles, key=KEY, **options)
+    publish(store.layout, store.log.covered, store.read_record, roles=roles, key=KEY, **options)
 
 
 @pytest.fixture(scope="module")

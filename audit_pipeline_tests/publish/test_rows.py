@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from audit_pipeline.evidence import Store, covered
+from audit_pipeline.evidence import Store
 from audit_pipeline.publish import publish, query
 from audit_pipeline.publish.rows import adjusted_p, rows_of
 from audit_pipeline.records import Drift, Maturity, Outcome
@@ -104,7 +104,7 @@ def fleet() -> Iterator[Store]:
         verdicts = (Outcome.FAIL, Outcome.PASS, Outcome.NOT_EVALUATED)
         for model_id, verdict in zip(FLEET_P, verdicts, strict=True):
             two_columns(store, model_id, verdict)
-        publish(store.layout, covered(store.log.entries(), []), store.read_record)
+        publish(store.layout, store.log.covered, store.read_record)
         yield store
 
 
@@ -169,9 +169,9 @@ def test_what_was_known_on_a_day_is_told_by_the_time_of_the_log(tmp_path: Path) 
     store = make_store(tmp_path)
     commit(store, maturity=Maturity.PENDING, psi=0.1)
     commit(store, maturity=Maturity.FINAL, psi=0.2)
-    entries = list(covered(store.log.entries(), []))
+    entries = list(store.log.covered())
     entries[0]["time"], entries[1]["time"] = "2026-07-02T23:59:59.999999+00:00", "2026-07-04T00:00:00+00:00"
-    publish(store.layout, entries, store.read_record)
+    publish(store.layout, lambda start: entries[start:], store.read_record)
     sql = "select distinct maturity from audit.known_at(?) where slice = 'all' and metric = 'auc' order by 1"
     known = {day: [m for (m,) in query(store.layout, sql, [f"2026-07-0{day}"]).rows] for day in (1, 2, 3, 4, 5)}
     before, after = ["estimated", "pending"], ["final"]
