@@ -153,7 +153,7 @@ class ColumnProfile:
     privacy: str
     n: int  # rows
     missing: int
-    distinct: int | None  # approximate above 100,000 rows
+    distinct: int | None  # of other columns than numbers approximate above 100,000 rows
     mean: float | None
     sd: float | None
     quantiles: tuple[tuple[float, float], ...]  # (probability, value), p1 to p99

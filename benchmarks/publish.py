@@ -78,15 +78,15 @@ def _history(project: Any, store: Store, fleet: list[str], *, nights: list[date]
         columns = "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE schema_name = 'main' GROUP BY ALL"
         tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'").fetchall()
         known = dict(connection.execute(columns).fetchall())
-        connection.execute("CREATE TEMP TABLE back AS SELECT range AS d FROM range(1, ?)", [len(nights) + 1])
-        for (table,) in tables:
-            names = known[table]
-            if "night" not in names:
-                continue
-            other = [f"{name} || '-' || d AS {name}" for name in names if name == "record"]
-            other += ["night - d::int AS night"]
-            copied = f"SELECT {table}.* REPLACE ({', '.join(other)}) FROM {table}, back"
-            connection.execute(f"INSERT INTO {table} BY NAME {copied} WHERE {table}.model_id LIKE 'model_%'")
+        dated = [table for (table,) in tables if "night" in known[table]]
+        for table in dated:  # one night of all models
+            connection.execute(f"CREATE TEMP TABLE one_{table} AS FROM {table} WHERE model_id LIKE 'model_%'")
+        for back in range(len(nights), 0, -1):  # in the order in which they would have come
+            for table in dated:
+                other = ["record[:56] || lpad($back::VARCHAR, 8, '0') AS record"] if "record" in known[table] else []
+                other += ["night - $back::INTEGER AS night"]
+                copied = f"SELECT * REPLACE ({', '.join(other)}) FROM one_{table}"
+                connection.execute(f"INSERT INTO {table} BY NAME {copied}", {"back": back})
         connection.execute("CHECKPOINT")
     *_, last = store.log.entries(store.log.lines.count() - 1)
     seal_file = build.folder / "seal.json"

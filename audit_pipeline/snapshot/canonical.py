@@ -48,6 +48,8 @@ def canonical(raw: str, *, raw_type: str, declared: str) -> Canonical:
         "date": _date,
         "timestamp": _timestamp,
     }[declared](present, family)
+    if declared == "category" or (declared, family) == ("number", "float"):
+        return Canonical(value=value, fault="false")  # whatever is there has a form
     return Canonical(value=value, fault=f"({present}) is not null and ({value}) is null")
 
 
@@ -82,8 +84,8 @@ def _without_nan(double: str) -> str:
     return f"case when isnan({double}) then null else {double} end"
 
 
-def _number(present: str, _: str) -> str:
-    double = _without_nan(f"try_cast({present} as double)")
+def _number(present: str, family: str) -> str:
+    double = present if family == "float" else _without_nan(f"try_cast({present} as double)")
     return f"({double}) + 0.0"  # turns -0.0 into 0.0
 
 

@@ -5,13 +5,14 @@ times or more. Row ids, subject ids and pseudonyms show counts alone. Infinities
 out of mean, sd and quantiles.
 
 The result enters a digest, so it must come out equal on every run: counts and order statistics are exact, and
-sums of doubles, whose last bits depend on the order of addition, are numpy's over the sorted file.
+sums of doubles, whose last bits depend on the order of addition, are numpy's over the sorted values.
 """
 
 import math
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -19,8 +20,14 @@ from audit_pipeline.records import SMALL_CELL, Column, ColumnProfile
 from audit_pipeline.snapshot.connection import identifier, parquet, working
 
 PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-EXACT_DISTINCT_ROWS = 100_000  # above: HyperLogLog, which is as deterministic
+EXACT_DISTINCT_ROWS = 100_000  # above, but for numbers: HyperLogLog, which is as deterministic
 TOP = 20  # categories
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 Measures = tuple[float | None, float | None, tuple[tuple[float, float], ...]]  # mean, sd, quantiles
 UNMEASURED: Measures = (None, None, ())
@@ -60,7 +67,13 @@ def _column(
 ) -> ColumnProfile:
     """Return the profile of one column; reads that column only, so memory is that of one column."""
     name = identifier(column.name)
-    mean, sd, quantiles = _measures(connection, source, name) if _is_measured(column) else UNMEASURED
+    values = _sorted(connection, source, name) if _is_measured(column) else None
+    mean, sd, quantiles = UNMEASURED if values is None else _measures(values)
+    told = None
+    if present >= SMALL_CELL:  # integers beyond 2**53 may be equal as doubles
+        told = (
+            _distinct(connection, source, name, rows) if values is None or column.type != "number" else _steps(values)
+        )
     return ColumnProfile(
         column=column.name,
         type=column.type,
@@ -68,7 +81,7 @@ def _column(
         privacy=column.privacy,
         n=rows,
         missing=rows - present,
-        distinct=_distinct(connection, source, name, rows) if present >= SMALL_CELL else None,
+        distinct=told,
         mean=mean,
         sd=sd,
         quantiles=quantiles,
@@ -87,21 +100,34 @@ def _distinct(connection: duckdb.DuckDBPyConnection, source: str, name: str, row
     return int(connection.execute(f"select {count} from {source}").fetchall()[0][0])
 
 
-def _measures(connection: duckdb.DuckDBPyConnection, source: str, name: str) -> Measures:
+def _sorted(connection: duckdb.DuckDBPyConnection, source: str, name: str) -> "Floats":
+    """Return (n,) the values that are there, ascending, as doubles."""
+    import numpy as np
+
+    found = connection.execute(f"select {name}::double as x from {source} where {name} is not null").fetchnumpy()
+    values = np.asarray(found["x"], dtype=np.float64)
+    values.sort()
+    return values
+
+
+def _steps(values: "Floats") -> int:
+    """Return the number of different values among sorted ones, of which there is at least one."""
+    return int((values[1:] != values[:-1]).sum()) + 1
+
+
+def _measures(values: "Floats") -> Measures:
     """Return mean, sample standard deviation and (probability, quantile) of the finite values, if they are 11.
 
-    Quantiles are interpolated between neighbours. numpy adds in one order, whatever the threads of DuckDB.
+    Quantiles are interpolated between neighbours.
     """
     import numpy as np
 
-    value = f"{name}::double"
-    found = connection.execute(f"select {value} as x from {source} where isfinite({value})").fetchnumpy()
-    values = np.asarray(found["x"], dtype=np.float64)
+    values = values[np.searchsorted(values, -np.inf, "right") : np.searchsorted(values, np.inf)]
     if values.size < SMALL_CELL:
         return UNMEASURED
     with np.errstate(over="ignore", invalid="ignore"):
         mean, sd = float(values.mean()), float(values.std(ddof=1))
-        quantiles = np.quantile(values, PROBABILITIES, overwrite_input=True)
+        quantiles = np.quantile(values, PROBABILITIES)
     kept = tuple((p, float(x)) for p, x in zip(PROBABILITIES, quantiles, strict=True) if math.isfinite(x))
     return _finite(mean), _finite(sd), kept
 

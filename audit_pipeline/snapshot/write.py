@@ -42,15 +42,18 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, columns: Sequence[Col
 
 def writer(target: Any, schema: Any) -> Any:
     """Return a writer to `target`, a path or a file, for tables of `schema`; to be closed."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # a dictionary of floats costs as much as all the rest, and the file is larger for it
+    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
     return pq.ParquetWriter(
         target,
         schema,
         version="2.6",
         compression="zstd",
         compression_level=3,
-        use_dictionary=True,
+        use_dictionary=repeated,
         write_statistics=True,
         data_page_version="1.0",
         store_schema=False,  # no copy of the Arrow schema: the Parquet types say it all
