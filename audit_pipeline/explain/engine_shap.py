@@ -49,7 +49,28 @@ def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribut
         frame: (n, features) raw rows as the model was trained, n >= 50.
         seed: of the background, the rows picked and the permutations; used by a black box only.
     """
-    return _last_step(model, frame) or _black_box(model, frame, seed=seed)
+    return _of_library(model, frame) or _last_step(model, frame) or _black_box(model, frame, seed=seed)
+
+
+def _of_library(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
+    """Ask a library of boosted trees for its own exact values; None when the model is none, or it has none."""
+    trees = getattr(model.estimator, "trees", None)
+    if trees is None:
+        return None
+    if model.budget is not None:
+        model.budget.check()
+    try:
+        parts, own = trees.parts(model.rows(frame))
+    except Exception:  # noqa: BLE001  such as linear trees: a black box
+        return None
+    return Attribution(
+        values=parts[:, :-1],
+        picked=np.arange(len(frame)),
+        error=_gap(parts[:, :-1], parts[:, -1], own),
+        scale=_size(own),
+        method=trees.method,
+        output=trees.unit,
+    )
 
 
 def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
@@ -161,7 +182,7 @@ def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribu
     )
 
 
-def _gap(values: Floats, base: float, own: Floats) -> float:
+def _gap(values: Floats, base: float | Floats, own: Floats) -> float:
     """Return the largest distance between sum + base and the model's own output; NaN when one is not a number."""
     return float(np.max(np.abs(values.sum(axis=1) + base - own)))
 

@@ -1,0 +1,208 @@
+"""A pickle, or a file of joblib: reviewed by its names, loaded by a process that is cut off from everything.
+
+Unpickling runs what the file says. So the bytes are pinned in the configuration, every name they import is reviewed,
+and a process without environment, files, network and other processes does it (`pickle_child.py`). What comes back is
+read as lengths, JSON and float64, and never unpickled.
+"""
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
+from contextlib import suppress
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit_pipeline.errors import ExplainError, UntrustedModelError
+from audit_pipeline.explain.budget import Budget
+from audit_pipeline.explain.inputs import Floats
+from audit_pipeline.explain.models.foreign import Numbers, Probabilities
+from audit_pipeline.explain.models.pickle_names import imported, unfolded
+
+CHILD = Path(__file__).with_name("pickle_child.py")
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+DESCRIPTION = 1_000_000  # bytes; what the process says of the model is never more
+CHUNK = 1 << 20  # bytes read or written at once
+REFUSED_BY_SYSTEM = (
+    "This system does not permit a process to be cut off from files, network and other processes (user namespaces), "
+    "so the pickle was not loaded. Permit them to the user that audits, or convert the model to skops or ONNX."
+)
+
+
+def read(data: bytes, reviewed: tuple[str, ...], name: str, *, budget: Budget) -> Numbers:
+    """Return the model, which lives in a process of its own for as long as it is referred to.
+
+    Raises:
+        UntrustedModelError: a name is outside `reviewed`; it was not imported.
+        ExplainError: it is no pickle, does not load, or the system cannot cut a process off.
+    """
+    stream = unfolded(data, name)
+    if unknown := imported(stream) - set(reviewed):
+        raise UntrustedModelError(name, types=unknown)
+    process = _Process(budget)
+    process.send(json.dumps({"trusted": reviewed, "seconds": budget.seconds}).encode(), stream)
+    told = process.description(name)
+    names = told["names"]
+    asked = _Asked(process, named=names is not None)
+    return (Probabilities if told["probability"] else Numbers)(
+        asked.number,
+        names=None if names is None else tuple(names),
+        width=told["width"],
+        classes=told["classes"],
+    )
+
+
+class _Asked:
+    """What the model in the process says of rows."""
+
+    def __init__(self, process: "_Process", *, named: bool) -> None:
+        self._process, self._named = process, named
+
+    def number(self, rows: Any) -> Floats:
+        """Return (n,) its number."""
+        columns = (
+            {str(c): rows[c].to_numpy() for c in rows.columns}
+            if self._named
+            else {str(i): rows[:, i] for i in range(rows.shape[1])}
+        )
+        packed = [(name, *_packed(values)) for name, values in columns.items()]
+        header = {
+            "rows": len(rows),
+            "named": self._named,
+            "columns": [(name, codes.dtype.str, texts) for name, codes, texts in packed],
+        }
+        self._process.send(json.dumps(header).encode(), b"".join(codes.tobytes() for _, codes, _ in packed))
+        answer = self._process.answer(most=8 * len(rows) + 1)
+        if answer[:1] != b"N" or len(answer) != 8 * len(rows) + 1:
+            raise ExplainError(f"The pickled model raised {_class_of(answer)} on rows of the sample.")
+        return np.frombuffer(answer, dtype="<f8", offset=1).astype(np.float64)
+
+
+def _packed(values: NDArray[Any]) -> tuple[NDArray[Any], list[str] | None]:
+    """Return numbers as they are, and text as places in a list of its values; -1 is missing."""
+    if values.dtype != object:
+        return np.ascontiguousarray(values), None
+    if all(isinstance(value, Real) for value in values):  # a number's column of a matrix with text
+        return values.astype(np.float64), None
+    import pandas as pd
+
+    codes, texts = pd.factorize(values)
+    return codes.astype(np.int32), [str(text) for text in texts]
+
+
+def _class_of(answer: bytes) -> str:
+    """Return the class of what was raised; the process may say anything, so only a name is taken from it."""
+    with suppress(ValueError, AttributeError):
+        said = str(json.loads(answer).get("error"))
+        if said.isidentifier() and len(said) < 64:
+            return said
+    return "an error"
+
+
+class _Process:
+    """The process and its two pipes; ended with the last reference to it, or with its time."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        room = tempfile.mkdtemp(prefix="audit-pickle-")
+        self._process = subprocess.Popen(  # noqa: S603  (our own file, by the interpreter that runs)
+            [sys.executable, "-I", "-B", str(CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a traceback may hold values
+            cwd=room,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+        weakref.finalize(self, _end, self._process, room)
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+
+    @property
+    def _in(self) -> int:
+        return self._process.stdin.fileno()  # type: ignore[union-attr]
+
+    @property
+    def _out(self) -> int:
+        return self._process.stdout.fileno()  # type: ignore[union-attr]
+
+    def send(self, *messages: bytes) -> None:
+        """Write messages; a process that has ended says so in its answer."""
+        with suppress(BrokenPipeError):
+            for message in messages:
+                rest = memoryview(len(message).to_bytes(8, "little") + message)
+                while rest:
+                    self._wait(self._in, selectors.EVENT_WRITE)
+                    with suppress(BlockingIOError):
+                        rest = rest[os.write(self._in, rest[:CHUNK]) :]
+
+    def answer(self, *, most: int) -> bytes:
+        """Return the next message, of at most `most` bytes; nothing when the process has ended or says more."""
+        size = int.from_bytes(self._exactly(8), "little")
+        return self._exactly(size) if size <= max(most, DESCRIPTION) else b""
+
+    def description(self, name: str) -> dict[str, Any]:
+        """Return what it says of the model, each of it of the type it has to be.
+
+        Raises:
+            UntrustedModelError: it met a name that is not trusted.
+            ExplainError: it could not cut itself off, or not load.
+        """
+        answer = self.answer(most=DESCRIPTION)
+        try:
+            told = json.loads(answer)
+            if "open" in told:
+                raise ExplainError(REFUSED_BY_SYSTEM)
+            if "refused" in told:
+                raise UntrustedModelError(name, types=[str(told["refused"])[:200]])
+            if "error" not in told and (told["number"] or told["probability"]):
+                names = told["names"]
+                return {
+                    "names": None if names is None else [str(n) for n in names],
+                    "width": None if told["width"] is None else int(told["width"]),
+                    "classes": None if told["classes"] is None else min(int(told["classes"]), 1_000),
+                    "probability": bool(told["probability"]),
+                }
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise ExplainError(
+            f"Loading the model file '{name}' raised {_class_of(answer)}. It must hold one object with `predict` or "
+            "`predict_proba`, made by packages that are installed here in the versions it was saved with."
+        )
+
+    def _exactly(self, size: int) -> bytes:
+        """Return `size` bytes, fewer when the process ended."""
+        found = bytearray()
+        while len(found) < size:
+            self._wait(self._out, selectors.EVENT_READ)
+            part = os.read(self._out, min(CHUNK, size - len(found)))
+            if not part:
+                break
+            found += part
+        return bytes(found)
+
+    def _wait(self, pipe: int, event: int) -> None:
+        """Wait until the pipe is ready, as long as there is time; then end the process."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, event)
+            if not selector.select(timeout=max(self._budget.left, 0)):
+                self._process.kill()
+                raise self._budget.over()
+
+
+def _end(process: "subprocess.Popen[bytes]", room: str) -> None:
+    """End the process, and with it all that it began; what was mounted in its room went with it."""
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):
+            pipe.close()  # type: ignore[union-attr]
+    process.wait()
+    shutil.rmtree(room, ignore_errors=True)
