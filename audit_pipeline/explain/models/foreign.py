@@ -37,7 +37,7 @@ class Numbers:
         classes: int | None = None,
         trees: Trees | None = None,
     ) -> None:
-        """`names` and `width` (how many) are those of the inputs, as far as the file knows them; `classes`: how many."""
+        """`names` and `width` (how many) are those of the inputs, `classes` how many it tells apart."""
         self._number, self.trees = number, trees
         if names is not None:
             self.feature_names_in_ = names

@@ -60,9 +60,7 @@ def _names(stream: bytes) -> Iterator[str]:
     memo: dict[int, str] = {}
     wrapped = False
     for code, argument, _ in pickletools.genops(stream):
-        place = (
-            argument if isinstance(argument, int) else int(argument) if code.name in ("GET", "PUT") and argument else 0
-        )
+        place = argument if isinstance(argument, int) else 0
         if code.name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".", 1)
         elif code.name == "STACK_GLOBAL":
