@@ -78,7 +78,7 @@ def xgb_night(folder: Path, frame: pd.DataFrame, y: Any, *, form: str = "json", 
 
 
 def lgb_night(folder: Path, frame: pd.DataFrame, y: Any, **options: Any) -> Night:
-    model = light(frame, y, **options)
+    model: Any = light(frame, y, **options)
     task = "binary" if "objective" not in options else "regression"
     data = model.model_to_string().encode()
     return night(folder, None, frame, task=task, score=model.predict(typed(frame)), data=data, kind="lightgbm")
@@ -89,6 +89,12 @@ def onnx_bytes(model: Any, frame: pd.DataFrame, *, zipmap: bool = False) -> byte
     inputs = [(c, kinds[frame[c].dtype.kind]([None, 1])) for c in frame]
     options = {"zipmap": zipmap} if hasattr(model, "predict_proba") else None
     return bytes(skl2onnx.to_onnx(model, initial_types=inputs, options=options).SerializeToString())
+
+
+def logistic(frame: pd.DataFrame, y: Any, **options: Any) -> Any:
+    """A model that takes its columns one by one, so that its ONNX does."""
+    columns = ColumnTransformer([("n", "passthrough", list(frame.columns))])
+    return make_pipeline(columns, LogisticRegression(**options)).fit(frame, y)
 
 
 def holds(found: Explanation, *, output: str, agreement: float, rows: int) -> None:
@@ -130,12 +136,12 @@ def test_a_regression_of_boosted_trees(tmp_path: Path, library: str, objective: 
 
 @pytest.mark.parametrize("zipmap", [False, True])
 def test_onnx_of_a_whole_pipeline(tmp_path: Path, zipmap: bool) -> None:
-    frame = people(300)
+    frame, y = people(300), outcome(people(300))
     numeric, text = ["age", "visits"], ["site", "site_b"]
     frame = frame.drop(columns="smoker").assign(site=frame["site"].fillna("a"), visits=frame["visits"].astype(float))
     frame["age"] = frame["age"].astype(np.float32).astype(float)
     pre = ColumnTransformer([("n", SimpleImputer(), numeric), ("c", OneHotEncoder(handle_unknown="ignore"), text)])
-    model = make_pipeline(pre, GradientBoostingClassifier(n_estimators=15, random_state=0)).fit(frame, outcome(frame))
+    model = make_pipeline(pre, GradientBoostingClassifier(n_estimators=15, random_state=0)).fit(frame, y)
     data = onnx_bytes(model, frame, zipmap=zipmap)
     frame.loc[:20, "site"] = "new clinic"  # ignored, as in production
     found = night(tmp_path, model, frame, data=data, kind="onnx").explain(rows=100)
@@ -146,6 +152,14 @@ def test_onnx_of_a_whole_pipeline(tmp_path: Path, zipmap: bool) -> None:
     assert found.additivity_error < 1e-12  # float32 outputs, added in float64
     assert (found.output, found.n) == ("probability", 100)
     assert found.importances[0].feature == "age"
+
+
+def test_onnx_knows_a_missing_category_as_scikit_learn_does(tmp_path: Path) -> None:
+    frame = people(120)[["site"]]
+    encoder = ColumnTransformer([("c", OneHotEncoder(), ["site"])])
+    model = make_pipeline(encoder, LogisticRegression()).fit(frame, frame["site"].isna())
+    mine = asked(tmp_path, onnx_bytes(model, frame), "onnx")
+    np.testing.assert_allclose(mine.predict_proba(frame), model.predict_proba(frame), atol=SIX)
 
 
 def test_onnx_of_one_matrix_and_of_a_regression(tmp_path: Path) -> None:
@@ -164,10 +178,10 @@ def test_onnx_of_one_matrix_and_of_a_regression(tmp_path: Path) -> None:
 def test_the_same_data_ranks_alike_in_every_format(tmp_path: Path) -> None:
     frame, y = numbers()
     trees = GradientBoostingClassifier(n_estimators=30, random_state=0).fit(frame, y)
-    logistic = LogisticRegression().fit(frame, y)
+    line = logistic(frame, y)
     nights = {
         "skops": lambda folder: night(folder, trees, frame),
-        "onnx": lambda folder: night(folder, logistic, frame, data=onnx_bytes(logistic, frame), kind="onnx"),
+        "onnx": lambda folder: night(folder, line, frame, data=onnx_bytes(line, frame), kind="onnx"),
         "xgboost": lambda folder: xgb_night(folder, frame, y),
         "lightgbm": lambda folder: lgb_night(folder, frame, y),
     }
@@ -216,10 +230,10 @@ def test_boosters_without_names_take_the_features_in_order(tmp_path: Path, kind:
     frame, y = numbers(100)
     matrix = frame.to_numpy()
     if kind == "xgboost":
-        model = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(matrix, y), 5)
-        data, score = bytes(model.save_raw("json")), model.predict(xgboost.DMatrix(matrix))
+        rounds = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(matrix, y), 5)
+        data, score = bytes(rounds.save_raw("json")), rounds.predict(xgboost.DMatrix(matrix))
     else:
-        model = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(matrix, y), 5)
+        model: Any = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(matrix, y), 5)
         data, score = model.model_to_string().encode(), model.predict(matrix)
     assert night(tmp_path, None, frame, score=score, data=data, kind=kind).explain().agreement == 0.0
     short = night(tmp_path, None, frame[["a"]], score=score, data=data, kind=kind).explain()
@@ -232,7 +246,7 @@ def test_another_version_one_byte_and_a_missing_column_are_found(tmp_path: Path,
     make = {
         "xgboost": lambda k: bytes(boosted(frame, y, max_depth=k).save_raw("json")),
         "lightgbm": lambda k: light(frame, y, max_depth=k).model_to_string().encode(),
-        "onnx": lambda k: onnx_bytes(LogisticRegression(C=k).fit(frame, y), frame),
+        "onnx": lambda k: onnx_bytes(logistic(frame, y, C=k), frame),
     }[kind]
     logged = asked(tmp_path, make(3), kind).predict_proba(frame)[:, 1]
     other = night(tmp_path, None, frame, score=logged, data=make(2), kind=kind)
@@ -261,7 +275,7 @@ def test_three_classes_are_refused(tmp_path: Path) -> None:
     files = {
         "xgboost": bytes(boosted(frame, y, objective="multi:softprob", num_class=3).save_raw("json")),
         "lightgbm": light(frame, y, objective="multiclass", num_class=3).model_to_string().encode(),
-        "onnx": onnx_bytes(LogisticRegression().fit(frame, y), frame),
+        "onnx": onnx_bytes(logistic(frame, y), frame),
     }
     for kind, data in files.items():
         with pytest.raises(ExplainError, match="3 classes"):
@@ -295,7 +309,7 @@ def test_categories_that_xgboost_knows_by_number_only_are_refused(tmp_path: Path
 
 def test_onnx_that_leans_on_another_file_is_refused(tmp_path: Path) -> None:
     frame, y = numbers(60)
-    model = onnx.load_from_string(onnx_bytes(LogisticRegression().fit(frame, y), frame))
+    model = onnx.load_from_string(onnx_bytes(logistic(frame, y), frame))
     weights = onnx.numpy_helper.from_array(np.zeros(400, dtype=np.float32), name="location")
     model.graph.initializer.append(weights)
     asked(tmp_path, model.SerializeToString(), "onnx")  # the control: a tensor of that name is no other file
@@ -306,11 +320,8 @@ def test_onnx_that_leans_on_another_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_onnx_integers_have_no_missing_value(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"k": np.arange(80) % 5, "u": np.linspace(0, 1, 80)})
-    model = LogisticRegression().fit(frame, frame["k"] > 1)
-    data = onnx_bytes(
-        make_pipeline(ColumnTransformer([("n", SimpleImputer(), ["k", "u"])]), model).fit(frame, frame["k"] > 1), frame
-    )
+    frame = pd.DataFrame({"k": np.arange(80) % 5, "m": np.arange(80) % 7})
+    data = onnx_bytes(logistic(frame, frame["k"] > 1), frame)
     holes = frame.astype({"k": float})
     holes.loc[:30, "k"] = np.nan
     found = night(tmp_path, None, holes, score=np.full(80, 0.5), data=data, kind="onnx").explain()

@@ -30,7 +30,7 @@ def explained(snapshot: Path, config: ModelConfig) -> Explanation:
 def rule(frame: pd.DataFrame) -> Any:
     """What a hidden model does: age and site count, visits a little, the rest not at all."""
     drive = (frame["age"].fillna(50) - 50) / 12 - 1.5 * (frame["site"] == "a") + 0.05 * frame["visits"]
-    return (1 / (1 + np.exp(-drive))).to_numpy()
+    return 1 / (1 + np.exp(-drive.to_numpy()))
 
 
 def test_a_surrogate_finds_what_drives_the_log_and_says_how_well(tmp_path: Path) -> None:

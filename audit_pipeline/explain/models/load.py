@@ -45,7 +45,8 @@ def load(
     """
     data, reviewed = pinned_bytes(path, sha256=sha256, name=name), tuple(sorted(set(trusted)))
     if kind == "pickle":  # a process of its own, which lasts as long as the model is asked
-        return pickle_file.read(data, reviewed, name, budget=budget or Budget())
+        with guarded(f"Reading the model file '{name}'", advice="Convert the model to skops or ONNX."):
+            return pickle_file.read(data, reviewed, name, budget=budget or Budget())
     return _loaded(data, reviewed, name, kind)
 
 

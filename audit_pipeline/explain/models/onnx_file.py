@@ -22,6 +22,7 @@ NUMBERS = {
     "tensor(int32)": np.int32,
     "tensor(bool)": np.bool_,
 }
+MISSING_TEXT = "nan"  # ONNX itself has none
 FLOATS = ("tensor(float)", "tensor(double)")
 # TensorProto.external_data: field 13, whose first key is "location"; the pin does not cover such another file
 EXTERNAL = re.compile(rb"\x6a[\x00-\xff]{1,2}\x0a\x08location")
@@ -108,9 +109,9 @@ def _columns(rows: Any, inputs: Any) -> dict[str, NDArray[Any]]:
 
 
 def _cast(values: NDArray[Any], given: Any) -> NDArray[Any]:
-    """Return values in the type the model declares; missing text is empty text, since ONNX has no missing one."""
+    """Return values in the type the model declares; missing text is "nan", as skl2onnx writes a missing category."""
     if given.type == "tensor(string)":
-        text = ["" if value is None or isinstance(value, float) else str(value) for value in values.ravel()]
+        text = [MISSING_TEXT if value is None or isinstance(value, float) else str(value) for value in values.ravel()]
         return np.array(text, dtype=object).reshape(values.shape)
     kind = NUMBERS.get(given.type)
     if kind is None or values.dtype.kind not in "iufb":

@@ -149,7 +149,7 @@ def loaded(data: bytes, trusted: frozenset[str]) -> Any:
         return Reviewed(io.BytesIO(data)).load()
     from joblib import numpy_pickle
 
-    class ReviewedArrays(numpy_pickle.NumpyUnpickler):
+    class ReviewedArrays(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
         def find_class(self, module: str, name: str) -> Any:
             return held(super().find_class, module, name)
 
