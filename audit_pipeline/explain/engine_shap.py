@@ -49,6 +49,8 @@ def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribut
         frame: (n, features) raw rows as the model was trained, n >= 50.
         seed: of the background, the rows picked and the permutations; used by a black box only.
     """
+    if model.budget is not None:
+        model.budget.check()
     return _of_library(model, frame) or _last_step(model, frame) or _black_box(model, frame, seed=seed)
 
 
@@ -57,8 +59,6 @@ def _of_library(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
     trees = getattr(model.estimator, "trees", None)
     if trees is None:
         return None
-    if model.budget is not None:
-        model.budget.check()
     try:
         parts, own = trees.parts(model.rows(frame))
     except Exception:  # noqa: BLE001  such as linear trees: a black box

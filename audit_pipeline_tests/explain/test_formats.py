@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_the_same_data_ranks_alike_in_every_format(tmp_path: Path) -> None:
     frame, y = numbers()
     trees = GradientBoostingClassifier(n_estimators=30, random_state=0).fit(frame, y)
     line = logistic(frame, y)
-    nights = {
+    nights: dict[str, Callable[[Path], Night]] = {
         "skops": lambda folder: night(folder, trees, frame),
         "onnx": lambda folder: night(folder, line, frame, data=onnx_bytes(line, frame), kind="onnx"),
         "xgboost": lambda folder: xgb_night(folder, frame, y),
@@ -243,11 +244,12 @@ def test_boosters_without_names_take_the_features_in_order(tmp_path: Path, kind:
 @pytest.mark.parametrize("kind", ["xgboost", "lightgbm", "onnx"])
 def test_another_version_one_byte_and_a_missing_column_are_found(tmp_path: Path, kind: str) -> None:
     frame, y = numbers(200)
-    make = {
+    makers: dict[str, Callable[[int], bytes]] = {
         "xgboost": lambda k: bytes(boosted(frame, y, max_depth=k).save_raw("json")),
         "lightgbm": lambda k: light(frame, y, max_depth=k).model_to_string().encode(),
         "onnx": lambda k: onnx_bytes(logistic(frame, y, C=k), frame),
-    }[kind]
+    }
+    make = makers[kind]
     logged = asked(tmp_path, make(3), kind).predict_proba(frame)[:, 1]
     other = night(tmp_path, None, frame, score=logged, data=make(2), kind=kind)
     found = other.explain(rows=60)

@@ -8,7 +8,6 @@ read as lengths, JSON and float64, and never unpickled.
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,13 +111,13 @@ class _Process:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        room = tempfile.mkdtemp(prefix="audit-pickle-")
+        room = tempfile.TemporaryDirectory(prefix="audit-pickle-")
         self._process = subprocess.Popen(  # noqa: S603  (our own file, by the interpreter that runs)
             [sys.executable, "-I", "-B", str(CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback may hold values
-            cwd=room,
+            cwd=room.name,
             env=ENVIRONMENT,
             start_new_session=True,
         )
@@ -198,11 +197,11 @@ class _Process:
                 raise self._budget.over()
 
 
-def _end(process: "subprocess.Popen[bytes]", room: str) -> None:
+def _end(process: "subprocess.Popen[bytes]", room: "tempfile.TemporaryDirectory[str]") -> None:
     """End the process, and with it all that it began; what was mounted in its room went with it."""
     process.kill()
     for pipe in (process.stdin, process.stdout):
         with suppress(OSError):
             pipe.close()  # type: ignore[union-attr]
     process.wait()
-    shutil.rmtree(room, ignore_errors=True)
+    room.cleanup()

@@ -6,15 +6,22 @@ list again (`pickle_child.py`), and is cut off from files and network.
 """
 
 import bz2
-import gzip
 import lzma
 import pickletools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from audit_pipeline.errors import ExplainError
 
 MOST = 2_000_000_000  # bytes that a compressed file may unfold to
+UNFOLDING: dict[bytes, Callable[[], Any]] = {  # what joblib compresses with
+    b"\x78": zlib.decompressobj,
+    b"\x1f\x8b": lambda: zlib.decompressobj(wbits=31),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\x00": lzma.LZMADecompressor,
+    b"\x5d\x00\x00": lzma.LZMADecompressor,
+}
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"  # its state is followed by the array's bytes, which are no opcodes
 MEMO_GET = ("GET", "BINGET", "LONG_BINGET")
 MEMO_PUT = ("PUT", "BINPUT", "LONG_BINPUT")
@@ -27,17 +34,14 @@ def unfolded(data: bytes, name: str) -> bytes:
         ExplainError: what it is compressed with is not known, it is damaged, or too large.
     """
     try:
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        elif data[:3] == b"BZh":
-            data = bz2.decompress(data)
-        elif data[:6] == b"\xfd7zXZ\x00" or data[:3] == b"\x5d\x00\x00":
-            data = lzma.decompress(data)
-        elif data[:1] == b"\x78":
-            unzipping = zlib.decompressobj()
-            data = unzipping.decompress(data, MOST)
+        for magic, unfolding in UNFOLDING.items():
+            if data.startswith(magic):
+                data = unfolding().decompress(data, MOST)
+                break
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise ExplainError(f"The model file '{name}' is damaged. Save it again, and pin the new sha256.") from error
+    if len(data) >= MOST:
+        raise ExplainError(f"The model file '{name}' unfolds to more than {MOST:,} bytes. Save a smaller model.")
     if data[:1] != b"\x80":  # every pickle of protocol 2 (2003) or later
         raise ExplainError(f"The model file '{name}' is no pickle of protocol 2 or later. Correct `artefact.format`.")
     return data
