@@ -49,6 +49,11 @@ def categories(n: int = 400) -> tuple[pd.DataFrame, Any]:
     return frame, outcome(people(n))
 
 
+def everything(n: int = 300) -> tuple[pd.DataFrame, Any]:
+    """A number, an integer, a boolean and two categories; some of them missing."""
+    return people(n), outcome(people(n))
+
+
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({c: "category" for c in frame if frame[c].dtype == object})
 
@@ -109,14 +114,14 @@ def holds(found: Explanation, *, output: str, agreement: float, rows: int) -> No
 
 @pytest.mark.parametrize("form", ["json", "ubj"])
 def test_xgboost_with_categories_and_gaps(tmp_path: Path, form: str) -> None:
-    found = xgb_night(tmp_path, *categories(), form=form).explain()
-    holds(found, output="log-odds", agreement=0.0, rows=400)
+    found = xgb_night(tmp_path, *everything(), form=form).explain()
+    holds(found, output="log-odds", agreement=0.0, rows=300)
     assert found.method == "TreeSHAP of XGBoost (path-dependent)"
 
 
 def test_lightgbm_with_categories_and_gaps(tmp_path: Path) -> None:
-    found = lgb_night(tmp_path, *categories()).explain()
-    holds(found, output="log-odds", agreement=0.0, rows=400)
+    found = lgb_night(tmp_path, *everything()).explain()
+    holds(found, output="log-odds", agreement=0.0, rows=300)
     assert found.method == "TreeSHAP of LightGBM (path-dependent)"
 
 
