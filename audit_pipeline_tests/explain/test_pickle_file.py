@@ -1,6 +1,7 @@
 """A pickle is opened by a process that can do no harm, and only as far as its names were reviewed."""
 
 import io
+import json
 import os
 import pickle
 import shutil
@@ -13,6 +14,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -22,7 +25,8 @@ from sklearn.preprocessing import OneHotEncoder
 from audit_pipeline.config.model import Artefact
 from audit_pipeline.errors import ExplainError, UntrustedModelError
 from audit_pipeline.explain.budget import Budget
-from audit_pipeline.explain.models import pickle_file
+from audit_pipeline.explain.inputs import table
+from audit_pipeline.explain.models import pickle_child, pickle_file
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
 from audit_pipeline_tests.explain.kit import night, outcome, people
 
@@ -149,10 +153,19 @@ def test_a_model_that_hangs_is_ended_with_its_time() -> None:
         read(pickle.dumps(Calls(eval, "[None for _ in iter(int, 1)]")), "builtins.eval", seconds=2)
 
 
+LIES = '''exec("""
+import os
+for handle in range(3, 10):
+    try: os.write(handle, bytes([255]) * 64)
+    except OSError: pass
+""")'''  # into the pipe of the answers: a message of 2^64 - 1 bytes
+
+
 @permitted
 @pytest.mark.parametrize(
     ("code", "said"),
     [
+        (LIES, "must hold one object with `predict`"),
         ("3", "must hold one object with `predict`"),
         ("__import__('os')._exit(9)", "must hold one object with `predict`"),
         ("[].patient_4711", "raised AttributeError"),
@@ -170,6 +183,31 @@ def test_answers_of_another_size_are_no_numbers() -> None:
     made = read(pickle.dumps(Calls(eval, liar)), "builtins.eval")
     with pytest.raises(ExplainError, match="raised ValueError on rows"):
         made.predict(np.zeros((3, 1)))
+
+
+TEXTS = st.one_of(st.text(max_size=5), st.just(np.nan))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(), st.integers(-(2**62), 2**62), st.booleans(), TEXTS), min_size=1, max_size=8))
+def test_rows_arrive_as_they_were_sent(rows: list[tuple[float, int, bool, Any]]) -> None:
+    number, whole, yes, text = zip(*rows, strict=True)
+    sent = table(
+        {
+            "number": np.array(number),
+            "whole": np.array(whole),
+            "yes": np.array(yes),
+            "day": np.array(whole).astype("M8[us]"),
+            "text": np.array(text, dtype=object),
+        }
+    )
+    head, body = pickle_file.request(sent, named=True)
+    pd.testing.assert_frame_equal(pickle_child.table(json.loads(head), body), sent)
+    matrix = sent[["number", "text"]].to_numpy(dtype=object)
+    head, body = pickle_file.request(matrix, named=False)
+    arrived = pickle_child.table(json.loads(head), body)
+    assert arrived.dtype == object
+    pd.testing.assert_frame_equal(pd.DataFrame(arrived), pd.DataFrame(matrix))
 
 
 @pytest.mark.parametrize("data", [b"", b"patient 4711", b"\x1f\x8bpatient 4711", b"\x80"])

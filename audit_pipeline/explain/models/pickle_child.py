@@ -189,7 +189,7 @@ def table(header: dict[str, Any], data: bytes) -> Any:
     frame = pd.DataFrame(columns)
     if header["named"]:
         return frame
-    return frame.to_numpy(dtype=object if any(v is not None for _, _, v in header["columns"]) else np.float64)
+    return frame.to_numpy(dtype=header["dtype"])
 
 
 def answer(model: Any, rows: Any) -> bytes:

@@ -67,29 +67,35 @@ class _Asked:
 
     def number(self, rows: Any) -> Floats:
         """Return (n,) its number."""
-        columns = (
-            {str(c): rows[c].to_numpy() for c in rows.columns}
-            if self._named
-            else {str(i): rows[:, i] for i in range(rows.shape[1])}
-        )
-        packed = [(name, *_packed(values)) for name, values in columns.items()]
-        header = {
-            "rows": len(rows),
-            "named": self._named,
-            "columns": [(name, codes.dtype.str, texts) for name, codes, texts in packed],
-        }
-        self._process.send(json.dumps(header).encode(), b"".join(codes.tobytes() for _, codes, _ in packed))
+        self._process.send(*request(rows, named=self._named))
         answer = self._process.answer(most=8 * len(rows) + 1)
         if answer[:1] != b"N" or len(answer) != 8 * len(rows) + 1:
             raise ExplainError(f"The pickled model raised {_class_of(answer)} on rows of the sample.")
         return np.frombuffer(answer, dtype="<f8", offset=1).astype(np.float64)
 
 
-def _packed(values: NDArray[Any]) -> tuple[NDArray[Any], list[str] | None]:
+def request(rows: Any, *, named: bool) -> tuple[bytes, bytes]:
+    """Return header and bytes of rows: a frame (`named`), whose objects are text, or an array of numbers or objects."""
+    columns = (
+        {str(c): rows[c].to_numpy() for c in rows.columns}
+        if named
+        else {str(i): rows[:, i] for i in range(rows.shape[1])}
+    )
+    packed = [(name, *_packed(values, mixed=not named)) for name, values in columns.items()]
+    header = {
+        "rows": len(rows),
+        "named": named,
+        "dtype": "object" if not named and rows.dtype == object else "float64",  # of an array
+        "columns": [(name, codes.dtype.str, texts) for name, codes, texts in packed],
+    }
+    return json.dumps(header).encode(), b"".join(codes.tobytes() for _, codes, _ in packed)
+
+
+def _packed(values: NDArray[Any], *, mixed: bool) -> tuple[NDArray[Any], list[str] | None]:
     """Return numbers as they are, and text as places in a list of its values; -1 is missing."""
     if values.dtype != object:
         return np.ascontiguousarray(values), None
-    if all(isinstance(value, Real) for value in values):  # a number's column of a matrix with text
+    if mixed and all(isinstance(value, Real) for value in values):  # a number's column beside columns of text
         return values.astype(np.float64), None
     import pandas as pd
 
