@@ -62,9 +62,8 @@ def read(data: bytes, *trusted: str, seconds: int = 60) -> Any:
 
 
 @permitted
-@pytest.mark.parametrize(
-    "compress", [None, pytest.param(0, marks=pytest.mark.acceptance), pytest.param(3, marks=pytest.mark.acceptance)]
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("compress", [None, 0, 3])
 def test_a_reviewed_pickle_is_explained(tmp_path: Path, compress: int | None) -> None:
     frame = people(120)
     made, file = model(frame), io.BytesIO()
@@ -148,9 +147,13 @@ def test_even_trusted_code_sees_and_reaches_nothing(tmp_path: Path) -> None:
 
 
 @permitted
-def test_a_model_that_hangs_is_ended_with_its_time() -> None:
-    with pytest.raises(ExplainError, match="slower than its budget of 2 s"):
-        read(pickle.dumps(Calls(eval, "[None for _ in iter(int, 1)]")), "builtins.eval", seconds=2)
+def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_path: Path) -> None:
+    hangs = "__import__('types').SimpleNamespace(predict=lambda rows: [None for _ in iter(int, 1)])"
+    data, frame = pickle.dumps(Calls(eval, hangs)), people(60)
+    score, given = np.full(60, 0.5), {"kind": "pickle", "trusted": ["builtins.eval"], "seconds": 1}
+    found = night(tmp_path, None, frame, score=score, data=data, **given).explain()
+    assert "The model is slower than its budget of 1 s." in str(found.reason)
+    assert (found.importances, found.agreement) == ((), None)
 
 
 LIES = '''exec("""
