@@ -60,13 +60,13 @@ def _of_library(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
     if trees is None:
         return None
     try:
-        parts, own = trees.parts(model.rows(frame))
+        values, base, own = trees.parts(model.rows(frame))
     except Exception:  # noqa: BLE001  such as linear trees: a black box
         return None
     return Attribution(
-        values=parts[:, :-1],
+        values=values,
         picked=np.arange(len(frame)),
-        error=_gap(parts[:, :-1], parts[:, -1], own),
+        error=_gap(values, base, own),
         scale=_size(own),
         method=trees.method,
         output=trees.unit,
@@ -182,7 +182,7 @@ def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribu
     )
 
 
-def _gap(values: Floats, base: float | Floats, own: Floats) -> float:
+def _gap(values: Floats, base: float, own: Floats) -> float:
     """Return the largest distance between sum + base and the model's own output; NaN when one is not a number."""
     return float(np.max(np.abs(values.sum(axis=1) + base - own)))
 

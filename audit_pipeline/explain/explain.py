@@ -1,6 +1,5 @@
 """What drives the model on this night's data, and is it the model that scored the log?"""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +10,18 @@ from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModelError
 from audit_pipeline.explain.budget import SECONDS, Budget
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Floats, Predictor, as_trained, predictor
+from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
 from audit_pipeline.explain.models import load, one_thread
+from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.sample import draw
-from audit_pipeline.records import Explanation, Fidelity
+from audit_pipeline.explain.surrogate import imitated
+from audit_pipeline.records import Explanation
 from audit_pipeline.small_cells import of_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_ROWS = 50  # under this a mean |SHAP| says little
-SURROGATE = "surrogate fitted on the log"
-TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
 ADVICE = "Run the model on a night's log by hand to see why; the reason is not shown, it may hold values."
 
 
@@ -33,7 +32,6 @@ class _Scored:
     model: Predictor
     frame: "pd.DataFrame"
     agreement: float | None
-    fidelity: Fidelity | None = None  # of a surrogate: the model is not the one that scored the log
 
 
 def explain(
@@ -65,23 +63,20 @@ def explain(
         model_sha256=sha256,
         additivity_error=None,
         agreement=None,
-        explains="model" if artefact else "surrogate",
     )
+    if artefact is None or sha256 is None:
+        return imitated(none, snapshot, model, rows=rows)
     budget = Budget(model.artefact.seconds if model.artefact else SECONDS)
     try:
-        if artefact is None or sha256 is None:
-            with guarded("Fitting a surrogate", advice="Leave `surrogate` out."), one_thread():
-                scored = _stood_in(snapshot, model, seed=seed, rows=rows, budget=budget)
-        else:
-            estimator = _load(artefact, model, sha256=sha256, budget=budget)
-            with guarded("Scoring the sample", advice=ADVICE), one_thread():
-                scored = _scored(estimator, snapshot, model, seed=seed, rows=rows, budget=budget)
+        estimator = _load(artefact, model, sha256=sha256, budget=budget)
+        with guarded("Scoring the sample", advice=ADVICE), one_thread():
+            scored = _scored(estimator, snapshot, model, seed=seed, rows=rows, budget=budget)
     except (ModelDigestError, UntrustedModelError):
         raise
     except ExplainError as error:
         return replace(none, reason=str(error))
     # what follows may fail; the agreement stands, over these n rows
-    none = replace(none, n=len(scored.frame), agreement=scored.agreement, fidelity=scored.fidelity)
+    none = replace(none, n=len(scored.frame), agreement=scored.agreement)
     try:
         with guarded("Explaining the sample", advice=ADVICE), one_thread():
             return _explained(scored, none)
@@ -89,7 +84,7 @@ def explain(
         return replace(none, reason=str(error))
 
 
-def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget | None = None) -> Any:
+def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget) -> Any:
     """Return the model, under the name its configuration gives it."""
     named = model.artefact
     return load(
@@ -102,68 +97,26 @@ def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget | N
     )
 
 
-def _scored(
-    estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget | None = None
-) -> _Scored:
+def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget) -> _Scored:
     """Draw the sample, set aside rows that cannot be explained, and score the rest."""
     types = {name: str(column.type) for name, column in model.columns.items()}
     wanted = predictor(estimator, features=model.features, known=types, task=model.task, budget=budget)
-    frame, logged = _usable(snapshot, model, wanted.columns, types, seed=seed, rows=rows, fewest=MINIMUM_ROWS)
+    columns = dict.fromkeys((*wanted.columns, model.output))
+    sample = draw(snapshot, columns, row_id=model.row_id, seed=seed, rows=rows)
+    logged = sample[model.output].astype(np.float64).to_numpy()
+    frame = as_trained(sample, wanted.columns, types)
+    usable = np.isfinite(logged) & finite(frame)
+    if int(usable.sum()) < MINIMUM_ROWS:
+        raise ExplainError(
+            f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
+            f"feature; an explanation needs {MINIMUM_ROWS}."
+        )
+    frame = frame[usable].reset_index(drop=True)
     own = wanted.score(frame)
     if not np.isfinite(own).all():
         raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
-    agreement = float(np.max(np.abs(own - logged))) if wanted.comparable else None
+    agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
     return _Scored(model=wanted, frame=frame, agreement=agreement)
-
-
-def _stood_in(snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget) -> _Scored:
-    """Draw the sample, fit a surrogate on half of it, and return it with the rows it has not seen."""
-    from audit_pipeline.explain.models.surrogate import surrogate
-
-    types = {name: str(model.columns[name].type) for name in model.features}
-    frame, logged = _usable(snapshot, model, model.features, types, seed=seed, rows=rows, fewest=2 * MINIMUM_ROWS)
-    frame = _in_numbers(frame)
-    fitted, held, fidelity = surrogate(frame, logged, seed=seed)
-    # it imitates the number, whatever the task
-    stands = Predictor(fitted, model.features, named=True, task="regression", budget=budget)
-    return _Scored(stands, frame.iloc[held].reset_index(drop=True), agreement=None, fidelity=fidelity)
-
-
-def _usable(
-    snapshot: Path,
-    model: ModelConfig,
-    columns: tuple[str, ...],
-    types: Mapping[str, str],
-    *,
-    seed: int,
-    rows: int,
-    fewest: int,
-) -> tuple["pd.DataFrame", Floats]:
-    """Return the sampled rows that have a logged output and no infinite feature, and the (n,) logged outputs."""
-    wanted = dict.fromkeys((*columns, model.output))
-    sample = draw(snapshot, wanted, row_id=model.row_id, seed=seed, rows=rows)
-    logged = sample[model.output].astype(np.float64).to_numpy()
-    frame = as_trained(sample, columns, types)
-    usable = np.isfinite(logged) & ~_infinite(frame)
-    if int(usable.sum()) < fewest:
-        raise ExplainError(
-            f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
-            f"feature; an explanation needs {fewest}."
-        )
-    return frame[usable].reset_index(drop=True), logged[usable]
-
-
-def _in_numbers(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a frame whose dates are days, which trees can split."""
-    times = [str(name) for name in frame if frame[name].dtype.kind == "M"]
-    days = {name: (frame[name] - np.datetime64(0, "us")) / np.timedelta64(1, "D") for name in times}
-    return frame.assign(**days)
-
-
-def _infinite(frame: "pd.DataFrame") -> Any:
-    """Return (n,) whether a row holds an infinite number, which no model takes."""
-    numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
-    return np.isinf(numbers).any(axis=1)
 
 
 def _explained(scored: _Scored, none: Explanation) -> Explanation:
@@ -173,8 +126,7 @@ def _explained(scored: _Scored, none: Explanation) -> Explanation:
 
     found = attribute(scored.model, scored.frame, seed=none.seed)
     error = found.error if np.isfinite(found.error) else None
-    method = f"{SURROGATE}: {found.method}" if scored.fidelity else found.method
-    made = replace(none, method=method, output=found.output, n=len(found.picked), additivity_error=error)
+    made = replace(none, method=found.method, output=found.output, n=len(found.picked), additivity_error=error)
     if not found.error <= TOLERANCE * found.scale:  # so that NaN is refused too
         reason = (
             f"The SHAP values do not add up to the model's {found.output}: off by {found.error:.3g} where "

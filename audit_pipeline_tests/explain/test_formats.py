@@ -206,18 +206,19 @@ def test_values_of_xgboost_and_lightgbm_are_those_of_shap(tmp_path: Path) -> Non
     ]
     for mine, theirs in pairs:
         explainer = shap.TreeExplainer(theirs, feature_perturbation="tree_path_dependent")
-        parts, margin = mine.trees.parts(frame)
-        np.testing.assert_allclose(parts[:, :-1], explainer.shap_values(frame), atol=2e-6)  # float32
-        np.testing.assert_allclose(parts.sum(axis=1), margin, atol=SIX)
+        values, base, margin = mine.trees.parts(frame)
+        np.testing.assert_allclose(values, explainer.shap_values(frame), atol=2e-6)  # float32
+        assert base == pytest.approx(float(np.ravel(explainer.expected_value)[-1]), abs=2e-6)
+        np.testing.assert_allclose(values.sum(axis=1) + base, margin, atol=SIX)
 
 
 def test_many_rounds_of_xgboost_still_add_up(tmp_path: Path) -> None:
     # summed by XGBoost itself, in float32, 400 rounds are off by more than 1e-6 of the largest output
     frame, y = numbers(300)
     model = xgboost.train({"objective": "binary:logistic", "nthread": 1, "eta": 0.3}, xgboost.DMatrix(frame, y), 400)
-    parts, margin = asked(tmp_path, bytes(model.save_raw("json")), "xgboost").trees.parts(frame)
+    values, base, margin = asked(tmp_path, bytes(model.save_raw("json")), "xgboost").trees.parts(frame)
     own = model.predict(xgboost.DMatrix(frame), output_margin=True)
-    assert np.abs(parts.sum(axis=1) - margin).max() < 5e-7 * np.abs(margin).max()
+    assert np.abs(values.sum(axis=1) + base - margin).max() < 5e-7 * np.abs(margin).max()
     np.testing.assert_allclose(margin, own, rtol=1e-4, atol=1e-4)
 
 

@@ -150,8 +150,8 @@ def test_even_trusted_code_sees_and_reaches_nothing(tmp_path: Path) -> None:
 def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_path: Path) -> None:
     hangs = "__import__('types').SimpleNamespace(predict=lambda rows: [None for _ in iter(int, 1)])"
     data, frame = pickle.dumps(Calls(eval, hangs)), people(60)
-    score, given = np.full(60, 0.5), {"kind": "pickle", "trusted": ["builtins.eval"], "seconds": 1}
-    found = night(tmp_path, None, frame, score=score, data=data, **given).explain()
+    given: dict[str, Any] = {"kind": "pickle", "trusted": ["builtins.eval"], "seconds": 1}
+    found = night(tmp_path, None, frame, score=np.full(60, 0.5), data=data, **given).explain()
     assert "The model is slower than its budget of 1 s." in str(found.reason)
     assert (found.importances, found.agreement) == ((), None)
 

@@ -22,7 +22,7 @@ class Trees:
 
     method: str
     unit: str
-    parts: Callable[[Any], tuple[Floats, Floats]]  # rows -> (n, features + 1) SHAP values and base, (n,) own margin
+    parts: Callable[[Any], tuple[Floats, float, Floats]]  # rows -> (n, features) SHAP values, base, (n,) own margin
 
 
 class Numbers:

@@ -71,12 +71,12 @@ class _Booster:
         """Return (n,) what the model gives out."""
         return np.asarray(self._booster.predict(self._typed(rows), num_threads=1), dtype=np.float64)
 
-    def parts(self, rows: Any) -> tuple[Floats, Floats]:
-        """Return SHAP values with the base in the last column, and the raw score."""
+    def parts(self, rows: Any) -> tuple[Floats, float, Floats]:
+        """Return SHAP values, their base and the raw score."""
         typed = self._typed(rows)
-        values = self._booster.predict(typed, pred_contrib=True, num_threads=1)
+        values = np.asarray(self._booster.predict(typed, pred_contrib=True, num_threads=1), dtype=np.float64)
         margin = self._booster.predict(typed, raw_score=True, num_threads=1)
-        return np.asarray(values, dtype=np.float64), np.asarray(margin, dtype=np.float64)
+        return values[:, :-1], float(values[0, -1]), np.asarray(margin, dtype=np.float64)
 
     def _typed(self, rows: Any) -> Any:
         """Return the rows as LightGBM takes them."""

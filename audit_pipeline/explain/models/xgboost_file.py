@@ -75,8 +75,8 @@ class _Booster:
         found = self._booster.predict(self._matrix(rows), iteration_range=(0, self._rounds))
         return np.asarray(found, dtype=np.float64).reshape(len(rows))
 
-    def parts(self, rows: Any) -> tuple[Floats, Floats]:
-        """Return SHAP values with the base in the last column, and the raw margin, both summed over slices of rounds.
+    def parts(self, rows: Any) -> tuple[Floats, float, Floats]:
+        """Return SHAP values, their base and the raw margin, summed over slices of rounds.
 
         XGBoost sums in float32. Only the first slice has the base score; `base_margin` replaces it in the others.
         """
@@ -87,7 +87,7 @@ class _Booster:
             matrix = others if start else first
             values += rounds.predict(matrix, pred_contribs=True)
             margin += rounds.predict(matrix, output_margin=True)
-        return values, margin
+        return values[:, :-1], float(values[0, -1]), margin  # the base is the same for all rows
 
     def _matrix(self, rows: Any, **options: Any) -> Any:
         """Return the rows as XGBoost takes them."""
