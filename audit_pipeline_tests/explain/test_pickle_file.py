@@ -180,11 +180,18 @@ def test_what_is_no_model_is_said_without_its_values(code: str, said: str) -> No
     assert "4711" not in str(refused.value)
 
 
+SHORT = "lambda rows: [1.0]"
+TELLS = "lambda rows: (_ for _ in ()).throw(type('patient4711', (Exception,), {})())"
+
+
 @permitted
-def test_answers_of_another_size_are_no_numbers() -> None:
-    liar = "__import__('types').SimpleNamespace(predict=lambda rows: [1.0], n_features_in_=1)"
+@pytest.mark.parametrize(
+    ("predict", "said"), [(SHORT, "raised ValueError on rows"), (TELLS, "raised an error on rows")]
+)
+def test_answers_that_are_no_numbers_say_nothing_of_the_rows(predict: str, said: str) -> None:
+    liar = f"__import__('types').SimpleNamespace(predict={predict}, n_features_in_=1)"
     made = read(pickle.dumps(Calls(eval, liar)), "builtins.eval")
-    with pytest.raises(ExplainError, match="raised ValueError on rows"):
+    with pytest.raises(ExplainError, match=said):
         made.predict(np.zeros((3, 1)))
 
 

@@ -5,16 +5,10 @@ and a process without environment, files, network and other processes does it (`
 read as lengths, JSON and float64, and never unpickled.
 """
 
+import builtins
 import json
-import os
-import selectors
-import subprocess
-import sys
-import tempfile
-import weakref
 from contextlib import suppress
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +19,8 @@ from audit_pipeline.explain.budget import Budget
 from audit_pipeline.explain.inputs import Floats
 from audit_pipeline.explain.models.foreign import Numbers, Probabilities
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
+from audit_pipeline.explain.models.pickle_process import DESCRIPTION, Process
 
-CHILD = Path(__file__).with_name("pickle_child.py")
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-DESCRIPTION = 1_000_000  # bytes; what the process says of the model is never more
-CHUNK = 1 << 20  # bytes read or written at once
 REFUSED_BY_SYSTEM = (
     "This system does not permit a process to be cut off from files, network and other processes (user namespaces), "
     "so the pickle was not loaded. Permit them to the user that audits, or convert the model to skops or ONNX."
@@ -46,9 +37,9 @@ def read(data: bytes, reviewed: tuple[str, ...], name: str, *, budget: Budget) -
     stream = unfolded(data, name)
     if unknown := imported(stream) - set(reviewed):
         raise UntrustedModelError(name, types=unknown)
-    process = _Process(budget)
+    process = Process(budget)
     process.send(json.dumps({"trusted": reviewed, "seconds": budget.seconds}).encode(), stream)
-    told = process.description(name)
+    told = _described(process, name)
     names = told["names"]
     asked = _Asked(process, named=names is not None)
     return (Probabilities if told["probability"] else Numbers)(
@@ -62,7 +53,7 @@ def read(data: bytes, reviewed: tuple[str, ...], name: str, *, budget: Budget) -
 class _Asked:
     """What the model in the process says of rows."""
 
-    def __init__(self, process: "_Process", *, named: bool) -> None:
+    def __init__(self, process: Process, *, named: bool) -> None:
         self._process, self._named = process, named
 
     def number(self, rows: Any) -> Floats:
@@ -103,111 +94,40 @@ def _packed(values: NDArray[Any], *, mixed: bool) -> tuple[NDArray[Any], list[st
     return codes.astype(np.int32), [str(text) for text in texts]
 
 
+def _described(process: Process, name: str) -> dict[str, Any]:
+    """Return what it says of the model, each of it of the type it has to be.
+
+    Raises:
+        UntrustedModelError: it met a name that is not trusted.
+        ExplainError: it could not cut itself off, or not load.
+    """
+    answer = process.answer(most=DESCRIPTION)
+    try:
+        told = json.loads(answer)
+        if "open" in told:
+            raise ExplainError(REFUSED_BY_SYSTEM)
+        if "refused" in told:
+            raise UntrustedModelError(name, types=[str(told["refused"])[:200]])
+        if "error" not in told and (told["number"] or told["probability"]):
+            names = told["names"]
+            return {
+                "names": None if names is None else [str(n) for n in names],
+                "width": None if told["width"] is None else int(told["width"]),
+                "classes": None if told["classes"] is None else min(int(told["classes"]), 1_000),
+                "probability": bool(told["probability"]),
+            }
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ExplainError(
+        f"Loading the model file '{name}' raised {_class_of(answer)}. It must hold one object with `predict` or "
+        "`predict_proba`, made by packages that are installed here in the versions it was saved with."
+    )
+
+
 def _class_of(answer: bytes) -> str:
-    """Return the class of what was raised; the process may say anything, so only a name is taken from it."""
+    """Return the class of what was raised: one of Python's own, since the process may say anything, rows too."""
     with suppress(ValueError, AttributeError):
         said = str(json.loads(answer).get("error"))
-        if said.isidentifier() and len(said) < 64:
+        if isinstance(getattr(builtins, said, None), type):
             return said
     return "an error"
-
-
-class _Process:
-    """The process and its two pipes; ended with the last reference to it, or with its time."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        room = tempfile.TemporaryDirectory(prefix="audit-pickle-")
-        self._process = subprocess.Popen(  # noqa: S603  (our own file, by the interpreter that runs)
-            [sys.executable, "-I", "-B", str(CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # a traceback may hold values
-            cwd=room.name,
-            env=ENVIRONMENT,
-            start_new_session=True,
-        )
-        weakref.finalize(self, _end, self._process, room)
-        os.set_blocking(self._in, False)
-        os.set_blocking(self._out, False)
-
-    @property
-    def _in(self) -> int:
-        return self._process.stdin.fileno()  # type: ignore[union-attr]
-
-    @property
-    def _out(self) -> int:
-        return self._process.stdout.fileno()  # type: ignore[union-attr]
-
-    def send(self, *messages: bytes) -> None:
-        """Write messages; a process that has ended says so in its answer."""
-        with suppress(BrokenPipeError):
-            for message in messages:
-                rest = memoryview(len(message).to_bytes(8, "little") + message)
-                while rest:
-                    self._wait(self._in, selectors.EVENT_WRITE)
-                    with suppress(BlockingIOError):
-                        rest = rest[os.write(self._in, rest[:CHUNK]) :]
-
-    def answer(self, *, most: int) -> bytes:
-        """Return the next message, of at most `most` bytes; nothing when the process has ended or says more."""
-        size = int.from_bytes(self._exactly(8), "little")
-        return self._exactly(size) if size <= max(most, DESCRIPTION) else b""
-
-    def description(self, name: str) -> dict[str, Any]:
-        """Return what it says of the model, each of it of the type it has to be.
-
-        Raises:
-            UntrustedModelError: it met a name that is not trusted.
-            ExplainError: it could not cut itself off, or not load.
-        """
-        answer = self.answer(most=DESCRIPTION)
-        try:
-            told = json.loads(answer)
-            if "open" in told:
-                raise ExplainError(REFUSED_BY_SYSTEM)
-            if "refused" in told:
-                raise UntrustedModelError(name, types=[str(told["refused"])[:200]])
-            if "error" not in told and (told["number"] or told["probability"]):
-                names = told["names"]
-                return {
-                    "names": None if names is None else [str(n) for n in names],
-                    "width": None if told["width"] is None else int(told["width"]),
-                    "classes": None if told["classes"] is None else min(int(told["classes"]), 1_000),
-                    "probability": bool(told["probability"]),
-                }
-        except (ValueError, KeyError, TypeError):
-            pass
-        raise ExplainError(
-            f"Loading the model file '{name}' raised {_class_of(answer)}. It must hold one object with `predict` or "
-            "`predict_proba`, made by packages that are installed here in the versions it was saved with."
-        )
-
-    def _exactly(self, size: int) -> bytes:
-        """Return `size` bytes, fewer when the process ended."""
-        found = bytearray()
-        while len(found) < size:
-            self._wait(self._out, selectors.EVENT_READ)
-            part = os.read(self._out, min(CHUNK, size - len(found)))
-            if not part:
-                break
-            found += part
-        return bytes(found)
-
-    def _wait(self, pipe: int, event: int) -> None:
-        """Wait until the pipe is ready, as long as there is time; then end the process."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(pipe, event)
-            if not selector.select(timeout=max(self._budget.left, 0)):
-                self._process.kill()
-                raise self._budget.over()
-
-
-def _end(process: "subprocess.Popen[bytes]", room: "tempfile.TemporaryDirectory[str]") -> None:
-    """End the process, and with it all that it began; what was mounted in its room went with it."""
-    process.kill()
-    for pipe in (process.stdin, process.stdout):
-        with suppress(OSError):
-            pipe.close()  # type: ignore[union-attr]
-    process.wait()
-    room.cleanup()
