@@ -84,7 +84,7 @@ def explain(
         return replace(none, reason=str(error))
 
 
-def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget) -> Any:
+def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget | None = None) -> Any:
     """Return the model, under the name its configuration gives it."""
     named = model.artefact
     return load(
@@ -97,7 +97,9 @@ def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget) ->
     )
 
 
-def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget) -> _Scored:
+def _scored(
+    estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget | None = None
+) -> _Scored:
     """Draw the sample, set aside rows that cannot be explained, and score the rest."""
     types = {name: str(column.type) for name, column in model.columns.items()}
     wanted = predictor(estimator, features=model.features, known=types, task=model.task, budget=budget)
