@@ -2,13 +2,21 @@
 
 import hashlib
 import platform as machine
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from audit_pipeline import __version__
 
 PACKAGES = ("duckdb", "evidently", "great-expectations", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "shap")
+LOADERS = {  # format of a model file -> packages, one of which loads it
+    "skops": ("skops",),
+    "onnx": ("onnxruntime", "onnxruntime-gpu"),
+    "xgboost": ("xgboost", "xgboost-cpu"),
+    "lightgbm": ("lightgbm",),
+    "pickle": ("joblib",),
+}
 CODE = (".py", ".json", ".sql")  # files of the program on which a number can depend
 
 
@@ -18,9 +26,19 @@ def engine_versions() -> tuple[tuple[str, str], ...]:
     return tuple((name, version(name)) for name in PACKAGES)
 
 
-def all_engines() -> tuple[tuple[str, str], ...]:
-    """Return (package, version) of the program itself and of the packages."""
-    return (("audit-pipeline", __version__), *engine_versions())
+def all_engines(artefact: str | None = None) -> tuple[tuple[str, str], ...]:
+    """Return (package, version) of the program itself, of the packages, and of what loads a model file of a format."""
+    loader = loader_version(artefact) if artefact else ()
+    return (("audit-pipeline", __version__), *engine_versions(), *loader)
+
+
+@cache
+def loader_version(artefact: str) -> tuple[tuple[str, str], ...]:
+    """Return (package, version) of what loads a model file of a format; nothing when it is not installed."""
+    for name in LOADERS[artefact]:
+        with suppress(PackageNotFoundError):
+            return ((name, version(name)),)
+    return ()
 
 
 @cache

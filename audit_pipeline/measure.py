@@ -63,7 +63,7 @@ def measure(
     performance = night_of.attempt(Stage.PERFORMANCE, night_of.performance)
     fairness = night_of.fairness() if model.fairness else None
     drift, performance = night_of.report(drift, performance, fairness)
-    explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.artefact else None
+    explanation = night_of.attempt(Stage.EXPLANATION, night_of.explain) if model.explained else None
     faults = (*gathered.faults, *night_of.faults)
     return Measured(snapshot, validation, drift, performance, explanation, faults, fairness)
 
@@ -292,7 +292,7 @@ class _Night:
         from audit_pipeline import explain
 
         artefact, pinned = self._artefact, self._gathered.artefact_sha256
-        if artefact is None or pinned is None:
+        if self._model.artefact and (artefact is None or pinned is None):
             raise AuditError(self._gathered.artefact_problem or "The model file is not there.")
         try:
             explanation = explain.explain(

@@ -154,7 +154,7 @@ def _result(
         tier=config.tier,
         task=config.task,
         seed=project.config.seed,
-        engines=all_engines(),
+        engines=all_engines(config.artefact.format if config.artefact else None),
         source=gathered.source,
         snapshot=gathered.snapshot,
         inputs=gathered.inputs,

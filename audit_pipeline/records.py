@@ -431,6 +431,17 @@ class Importance:
 
 
 @dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How well a surrogate imitates the logged output, on rows it was not fitted on."""
+
+    value: float  # R2; 1 imitates exactly, 0 no better than the mean
+    lo: float
+    hi: float
+    n: int  # rows it was held against
+    fitted: int  # rows it was fitted on
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What drives the model, on a bounded, seeded, recorded sample."""
 
@@ -443,6 +454,8 @@ class Explanation:
     additivity_error: float | None  # largest |sum + base - output|
     agreement: float | None  # largest |model's own score - logged score| over the sample
     reason: str | None = None  # why there is no explanation
+    explains: str = "model"  # or "surrogate": no model file, so what imitates its log was explained
+    fidelity: Fidelity | None = None  # of a surrogate
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,13 @@ from audit_pipeline.records import (
 from audit_pipeline.stages import StageRun, Stopwatch
 from audit_pipeline.tell import told_profile
 
-FRAMEWORKS = {"skops": "scikit-learn"}  # what a model of each artefact format is made with
+FRAMEWORKS = {  # what a model of each artefact format is made with
+    "skops": "scikit-learn",
+    "onnx": "ONNX",
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "pickle": "Python (pickle)",
+}
 
 
 def trace_of(

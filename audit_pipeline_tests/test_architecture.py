@@ -62,6 +62,9 @@ DOORS = {  # package -> where it may be imported
     "great_expectations": {"checks/engine_gx.py"},
     "jinja2": {"evidence/report.py"},
     "jsonschema": {"lineage/schemas.py"},
+    "joblib": {"explain/models/pickle_child.py"},
+    "lightgbm": {"explain/models/lightgbm_file.py"},
+    "onnxruntime": {"explain/models/onnx_file.py"},
     "openlineage": {  # classes of runs, classes of datasets, HTTP
         "lineage/events.py",
         "lineage/dataset_facets.py",
@@ -74,9 +77,10 @@ DOORS = {  # package -> where it may be imported
     "rich": {"cli"},
     "securesystemslib": {"evidence/sign.py"},
     "shap": {"explain/engine_shap.py"},
-    "skops": {"explain/model_file.py", "demo/models.py"},
-    "sklearn": {"demo/models.py", "metrics/domain.py"},
+    "skops": {"explain/models/skops_file.py", "demo/models.py"},
+    "sklearn": {"demo/models.py", "explain/models/surrogate.py", "metrics/domain.py"},
     "typer": {"cli"},
+    "xgboost": {"explain/models/xgboost_file.py"},
     "yaml": {"config"},
 }
 LONG = {"records.py", "checks/engine_gx.py"}  # the contract, and a door

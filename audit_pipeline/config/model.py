@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from audit_pipeline.config.base import Broken, Ruled, Strict, fits, mapping
 from audit_pipeline.config.charts import broken_charts
@@ -73,11 +73,31 @@ class Artefact(Strict):
     """The model itself, for the explanation; opened only when its sha256 is the pinned one."""
 
     path: str = Field(description="file, relative to the project")
-    format: Literal["skops"] = Field(default="skops", description="loading it runs no code that the file brings")
+    format: Literal["skops", "onnx", "xgboost", "lightgbm", "pickle"] = Field(
+        default="skops",
+        description="of the file: all but `pickle` run no code that it brings; `xgboost` is JSON or UBJSON, `lightgbm` "
+        "text, each loaded by the extra of its name; `pickle`, also by joblib, is loaded in a process without files, "
+        "network and environment",
+    )
     sha256: Annotated[str, fits(r"[0-9a-f]{64}|file:.+", "64 hex digits in lower case, or `file:PATH`")] = Field(
         description="of the reviewed file; `file:PATH` names a sha256sum file written by who releases the model"
     )
-    trusted: tuple[str, ...] = Field(default=(), description="reviewed type names the file may hold")
+    trusted: tuple[str, ...] = Field(
+        default=(), description="of `skops` and `pickle`: reviewed names the file may hold or import"
+    )
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        default=600, description="that the model may take to be explained; over it, NOT_EVALUATED"
+    )
+
+    @model_validator(mode="after")
+    def _reviewed(self) -> Self:
+        if self.format == "pickle" and self.sha256.startswith("file:"):
+            raise ValueError(
+                "pickle: give the 64 hex digits themselves, so that a review of this file covers the model"
+            )
+        if self.trusted and self.format not in ("skops", "pickle"):
+            raise ValueError(f"trusted: a file of format {self.format} holds data only; leave it out")
+        return self
 
 
 class Costs(Strict):
@@ -140,6 +160,10 @@ class ModelConfig(Ruled):
         "shows the exact numbers",
     )
     artefact: Artefact | None = None
+    surrogate: bool = Field(
+        default=False,
+        description="of a model without `artefact`: explain what imitates its log, named as a surrogate, with fidelity",
+    )
     columns: dict[str, ColumnConfig] = Field(min_length=2)
     fairness: Fairness | None = None
     policy: Policy = Field(default_factory=Policy)
@@ -163,6 +187,8 @@ class ModelConfig(Ruled):
         yield from _broken_metrics(data, columns, str(task))
         yield from broken_generalise(columns)
         yield from _broken_labels(data, columns, task)
+        if data.get("surrogate") and data.get("artefact") is not None:
+            yield ("surrogate",), "is for a model without `artefact`: the model itself is explained"
 
     def by_role(self, role: Role) -> str | None:
         """Return the column that has `role`, or None."""
@@ -182,6 +208,11 @@ class ModelConfig(Ruled):
     def output(self) -> str:
         """The column whose distribution is the prediction's: a binary model's score, else the prediction."""
         return str(self.by_role(OUTPUT[self.task]))
+
+    @property
+    def explained(self) -> bool:
+        """Whether an explanation is made: of the model, or of a surrogate."""
+        return self.artefact is not None or self.surrogate
 
     def labels_due(self, night: date) -> date | None:
         """Return the night on which all labels of `night` should be there; None without labels."""
@@ -238,9 +269,9 @@ def _broken_classes(
     for name, role in roles.items():
         if role == "prediction" and (kind := mapping(columns[name]).get("type")) not in CLASS_TYPES:
             yield ("columns", name, "type"), f"is {kind}; a class is one of {', '.join(CLASS_TYPES)}"
-    if data.get("artefact") is not None:
-        text = "is explained for binary and regression models only: remove it from a multiclass model"
-        yield ("artefact",), text
+    for key in ("artefact", "surrogate"):
+        if data.get(key):
+            yield (key,), "is explained for binary and regression models only: remove it from a multiclass model"
 
 
 def _broken_labels(data: dict[str, Any], columns: dict[str, Any], task: Any) -> Iterator[Broken]:

@@ -151,7 +151,7 @@ class PerformancePolicy(Strict):
 class ExplanationPolicy(Strict):
     """Whether an explanation is due, and how well the artefact must match the log."""
 
-    required: bool = Field(default=True, description="a model with an artefact must be explained")
+    required: bool = Field(default=True, description="a model with an artefact, or its surrogate, must be explained")
     agreement: Limit = Field(
         default=Limit(fail=1e-6), description="largest |model's own score - logged score| on the sample"
     )

@@ -61,7 +61,7 @@ def _not_run(model: ModelConfig, measured: Measured, findings: tuple[Finding, ..
         Stage.DRIFT: measured.drift,
         Stage.PERFORMANCE: measured.performance,
     }
-    if model.artefact is not None:
+    if model.explained:
         brought[Stage.EXPLANATION] = measured.explanation
     explained = {finding.stage for finding in findings if finding.counts}
     for stage, result in brought.items():

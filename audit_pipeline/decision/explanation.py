@@ -12,7 +12,9 @@ def explanation(model: ModelConfig, measured: Explanation | None) -> Iterator[Fi
     """Judge the explanation as a whole, then how well the artefact's output agrees with the log."""
     if measured is None:
         return
-    if measured.importances:
+    if measured.explains == "surrogate":
+        yield _surrogate(model, measured)
+    elif measured.importances:
         top = ", ".join(importance.feature for importance in measured.importances[:3])
         text = f"Explained on {measured.n:,} rows; the largest contributions come from {top}."
         yield passed(Stage.EXPLANATION, "explanation", text, n=measured.n)
@@ -23,6 +25,24 @@ def explanation(model: ModelConfig, measured: Explanation | None) -> Iterator[Fi
         yield not_evaluated(Stage.EXPLANATION, "explanation", text, n=measured.n, counts=required)
     if measured.agreement is not None and is_set(model.policy.explanation.agreement):
         yield _agreement(model, measured, measured.agreement)
+
+
+def _surrogate(model: ModelConfig, measured: Explanation) -> Finding:
+    """Say that the model was not explained, and what was; one that imitates it badly is no reason to fail the night."""
+    if measured.fidelity is None or not measured.importances:
+        why = (measured.reason or "there is no result").rstrip(".")
+        text = f"No surrogate of the model was explained: {why}."
+        return not_evaluated(
+            Stage.EXPLANATION, "surrogate", text, n=measured.n, counts=model.policy.explanation.required
+        )
+    fit = measured.fidelity
+    top = ", ".join(importance.feature for importance in measured.importances[:3])
+    text = (
+        f"The model itself was not explained, since there is no model file. A surrogate fitted on {fit.fitted:,} rows "
+        f"of the log imitates it with R2 {fit.value:.3f} ({fit.lo:.3f} to {fit.hi:.3f}) on {fit.n:,} others; the "
+        f"surrogate's largest contributions come from {top}."
+    )
+    return not_evaluated(Stage.EXPLANATION, "surrogate", text, n=measured.n, counts=False)
 
 
 def _agreement(model: ModelConfig, measured: Explanation, value: float) -> Finding:

@@ -49,7 +49,28 @@ def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribut
         frame: (n, features) raw rows as the model was trained, n >= 50.
         seed: of the background, the rows picked and the permutations; used by a black box only.
     """
-    return _last_step(model, frame) or _black_box(model, frame, seed=seed)
+    if model.budget is not None:
+        model.budget.check()
+    return _of_library(model, frame) or _last_step(model, frame) or _black_box(model, frame, seed=seed)
+
+
+def _of_library(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
+    """Ask a library of boosted trees for its own exact values; None when the model is none, or it has none."""
+    trees = getattr(model.estimator, "trees", None)
+    if trees is None:
+        return None
+    try:
+        values, base, own = trees.parts(model.rows(frame))
+    except Exception:  # noqa: BLE001  such as linear trees: a black box
+        return None
+    return Attribution(
+        values=values,
+        picked=np.arange(len(frame)),
+        error=_gap(values, base, own),
+        scale=_size(own),
+        method=trees.method,
+        output=trees.unit,
+    )
 
 
 def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:

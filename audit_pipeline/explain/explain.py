@@ -8,10 +8,13 @@ import numpy as np
 
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModelError
+from audit_pipeline.explain.budget import SECONDS, Budget
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Predictor, as_trained, predictor
-from audit_pipeline.explain.model_file import load, one_thread
+from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
+from audit_pipeline.explain.models import load, one_thread
+from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.sample import draw
+from audit_pipeline.explain.surrogate import imitated
 from audit_pipeline.records import Explanation
 from audit_pipeline.small_cells import of_in_words
 
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_ROWS = 50  # under this a mean |SHAP| says little
-TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
 ADVICE = "Run the model on a night's log by hand to see why; the reason is not shown, it may hold values."
 
 
@@ -32,14 +34,16 @@ class _Scored:
     agreement: float | None
 
 
-def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, seed: int, rows: int) -> Explanation:
+def explain(
+    snapshot: Path, artefact: Path | None, model: ModelConfig, *, sha256: str | None, seed: int, rows: int
+) -> Explanation:
     """Explain one model on a seeded sample of one snapshot; the same arguments give the same bits.
 
     Args:
         snapshot: the night's rows, Parquet in canonical columns.
-        artefact: the model file's bytes.
+        artefact: the model file's bytes; None: a surrogate fitted on the log is explained, and named as one.
         model: its configuration; `artefact.trusted` are the reviewed types.
-        sha256: what the artefact must hash to, in hex.
+        sha256: what the artefact must hash to, in hex; None without one.
         seed: of every random choice.
         rows: upper bound of the sample.
 
@@ -60,10 +64,13 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
         additivity_error=None,
         agreement=None,
     )
+    if artefact is None or sha256 is None:
+        return imitated(none, snapshot, model, rows=rows)
+    budget = Budget(model.artefact.seconds if model.artefact else SECONDS)
     try:
-        estimator = _load(artefact, model, sha256=sha256)
+        estimator = _load(artefact, model, sha256=sha256, budget=budget)
         with guarded("Scoring the sample", advice=ADVICE), one_thread():
-            scored = _scored(estimator, snapshot, model, seed=seed, rows=rows)
+            scored = _scored(estimator, snapshot, model, seed=seed, rows=rows, budget=budget)
     except (ModelDigestError, UntrustedModelError):
         raise
     except ExplainError as error:
@@ -77,7 +84,7 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
         return replace(none, reason=str(error))
 
 
-def _load(artefact: Path, model: ModelConfig, *, sha256: str) -> Any:
+def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget | None = None) -> Any:
     """Return the model, under the name its configuration gives it."""
     named = model.artefact
     return load(
@@ -85,18 +92,22 @@ def _load(artefact: Path, model: ModelConfig, *, sha256: str) -> Any:
         sha256=sha256,
         trusted=named.trusted if named else (),
         name=named.path if named else artefact.name,
+        kind=named.format if named else "skops",
+        budget=budget,
     )
 
 
-def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int) -> _Scored:
+def _scored(
+    estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget | None = None
+) -> _Scored:
     """Draw the sample, set aside rows that cannot be explained, and score the rest."""
     types = {name: str(column.type) for name, column in model.columns.items()}
-    wanted = predictor(estimator, features=model.features, known=types, task=model.task)
+    wanted = predictor(estimator, features=model.features, known=types, task=model.task, budget=budget)
     columns = dict.fromkeys((*wanted.columns, model.output))
     sample = draw(snapshot, columns, row_id=model.row_id, seed=seed, rows=rows)
     logged = sample[model.output].astype(np.float64).to_numpy()
     frame = as_trained(sample, wanted.columns, types)
-    usable = np.isfinite(logged) & ~_infinite(frame)
+    usable = np.isfinite(logged) & finite(frame)
     if int(usable.sum()) < MINIMUM_ROWS:
         raise ExplainError(
             f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
@@ -108,12 +119,6 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
         raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
     agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
     return _Scored(model=wanted, frame=frame, agreement=agreement)
-
-
-def _infinite(frame: "pd.DataFrame") -> Any:
-    """Return (n,) whether a row holds an infinite number, which no model takes."""
-    numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
-    return np.isinf(numbers).any(axis=1)
 
 
 def _explained(scored: _Scored, none: Explanation) -> Explanation:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit_pipeline.errors import ExplainError
+from audit_pipeline.explain.budget import Budget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ class Predictor:
     columns: tuple[str, ...]  # raw inputs, in the order of training
     named: bool  # trained on a DataFrame: else on an array
     task: str  # binary or regression
+    budget: Budget | None = None  # of time, for all that it is asked
 
     @property
     def gives_probability(self) -> bool:
@@ -46,13 +48,21 @@ class Predictor:
         return frame.to_numpy(dtype=object if text else np.float64)
 
     def score(self, frame: "pd.DataFrame") -> Floats:
-        """Return (n,) the number the model would log: P(second class) of a binary model, else its prediction."""
+        """Return (n,) the number the model would log: P(second class) of a binary model, else its prediction.
+
+        Raises:
+            ExplainError: the budget of time is over; other classes as the model raises them.
+        """
+        if self.budget is not None:
+            self.budget.check()
         if self.gives_probability:
             return np.asarray(self.estimator.predict_proba(self.rows(frame)), dtype=np.float64)[:, 1]
         return np.asarray(self.estimator.predict(self.rows(frame)), dtype=np.float64).reshape(len(frame))
 
 
-def predictor(estimator: Any, *, features: tuple[str, ...], known: Mapping[str, str], task: str) -> Predictor:
+def predictor(
+    estimator: Any, *, features: tuple[str, ...], known: Mapping[str, str], task: str, budget: Budget | None = None
+) -> Predictor:
     """Return the model with its raw columns: those it names itself, else all features of the model file.
 
     Args:
@@ -60,6 +70,7 @@ def predictor(estimator: Any, *, features: tuple[str, ...], known: Mapping[str, 
         features: feature columns of the model file, in order.
         known: every column of the model file, with its type.
         task: binary or regression.
+        budget: of time.
 
     Raises:
         ExplainError: the model needs a column the log does not declare, another number of features, or does
@@ -87,7 +98,7 @@ def predictor(estimator: Any, *, features: tuple[str, ...], known: Mapping[str, 
         raise ExplainError(
             f"The model tells {len(classes)} classes apart; a binary model has 2. Correct `task` or `artefact`."
         )
-    return Predictor(estimator=estimator, columns=columns, named=names is not None, task=task)
+    return Predictor(estimator=estimator, columns=columns, named=names is not None, task=task, budget=budget)
 
 
 def as_trained(sample: "pd.DataFrame", columns: tuple[str, ...], types: Mapping[str, str]) -> "pd.DataFrame":
@@ -99,6 +110,12 @@ def as_trained(sample: "pd.DataFrame", columns: tuple[str, ...], types: Mapping[
         types: column -> type as the model file declares it.
     """
     return table({column: _typed(sample[column], types[column]) for column in columns})
+
+
+def finite(frame: "pd.DataFrame") -> NDArray[np.bool_]:
+    """Return (n,) whether a row holds no infinite number, which no model takes."""
+    numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
+    return np.asarray(~np.isinf(numbers).any(axis=1), dtype=np.bool_)
 
 
 def table(columns: Mapping[str, NDArray[Any]]) -> "pd.DataFrame":

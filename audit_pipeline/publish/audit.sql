@@ -290,7 +290,9 @@ CREATE TABLE importance (
     share DOUBLE,  -- of the sum over features
     n BIGINT,  -- rows explained
     output VARCHAR,  -- unit: log-odds, probability, prediction, ...
-    method VARCHAR  -- explainer
+    method VARCHAR,  -- explainer
+    explains VARCHAR,  -- model, or surrogate: there is no model file, and what imitates its log was explained
+    fidelity DOUBLE  -- of a surrogate: R2 on rows of the log that it was not fitted on
 );
 
 -- One row per number: is it in control, among the nights before it? docs/decisions/0012 says how.

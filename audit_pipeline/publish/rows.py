@@ -185,6 +185,8 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
     if explanation is None:
         return
     same = {name: explanation[name] for name in ("n", "output", "method")}
+    fidelity = explanation.get("fidelity")  # a record from before surrogates explains the model
+    same |= {"explains": explanation.get("explains", "model"), "fidelity": fidelity and fidelity["value"]}
     for importance in explanation["importances"]:
         yield "importance", key | importance | same
 

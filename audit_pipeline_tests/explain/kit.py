@@ -62,11 +62,17 @@ def night(
     score: Any = None,
     trusted: list[str] | None = None,
     declared: list[str] | None = None,
+    data: bytes | None = None,
+    kind: str = "skops",
+    **options: Any,
 ) -> Night:
-    """Write a night: `log` holds the features; the logged score is the model's own unless given."""
+    """Write a night: `log` holds the features; the logged score is the model's own unless given.
+
+    `data` are the bytes of the artefact where it is not skops's, `kind` is its format, `options` more of its keys.
+    """
     if score is None:
         score = model.predict_proba(log)[:, 1] if task == "binary" else model.predict(log)
-    data = skops.io.dumps(model)
+    data = skops.io.dumps(model) if data is None else data
     artefact = folder / "model.skops"
     artefact.write_bytes(data)
     frame = log.assign(row=[f"r{i:05d}" for i in range(len(log))], out=score)
@@ -79,7 +85,9 @@ def night(
     columns["row"] = {"type": "category", "privacy": "none", "role": "row_id"}
     role = "score" if task == "binary" else "prediction"
     columns["out"] = {"type": "number", "privacy": "none", "role": role}
-    found = skops.io.get_untrusted_types(data=data) if trusted is None else trusted
+    if trusted is None:
+        trusted = skops.io.get_untrusted_types(data=data) if kind == "skops" else []
+    sha256 = hashlib.sha256(data).hexdigest()
     config = ModelConfig.model_validate(
         {
             "schema_version": 1,
@@ -90,8 +98,8 @@ def night(
             "task": task,
             "log": {"path": "log/{night}.parquet"},
             "reference": {"path": "reference.parquet"},
-            "artefact": {"path": "model.skops", "sha256": hashlib.sha256(data).hexdigest(), "trusted": found},
+            "artefact": {"path": "model.skops", "sha256": sha256, "trusted": trusted, "format": kind, **options},
             "columns": columns,
         }
     )
-    return Night(snapshot, artefact, config, hashlib.sha256(data).hexdigest())
+    return Night(snapshot, artefact, config, sha256)

@@ -22,6 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+from audit_pipeline.errors import ExplainError
+from audit_pipeline.explain.budget import Budget
 from audit_pipeline.explain.engine_shap import Attribution, attribute
 from audit_pipeline.explain.inputs import Predictor
 from audit_pipeline.explain.permutation import permutation_shap
@@ -187,3 +189,13 @@ def test_a_black_box_follows_its_seed_and_its_bounds() -> None:
     assert len(set(one.picked)) == 500
     assert (one.values == explained(model, frame, "binary", seed=2**40 + 1).values).all()
     assert (one.picked != explained(model, frame, "binary", seed=8).picked).any()
+
+
+def test_a_model_whose_time_is_over_is_asked_nothing_more() -> None:
+    frame = people(60)
+    model = make_pipeline(before(), LogisticRegression()).fit(frame, outcome(frame))
+    late = Predictor(model, tuple(frame.columns), True, "binary", Budget(-1))
+    for ask in (lambda: late.score(frame), lambda: attribute(late, frame, seed=1)):
+        with pytest.raises(ExplainError, match="slower than its budget"):
+            ask()
+    assert Budget(60).left > 0

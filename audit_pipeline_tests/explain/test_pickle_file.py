@@ -1,0 +1,257 @@
+"""A pickle is opened by a process that can do no harm, and only as far as its names were reviewed."""
+
+import io
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from audit_pipeline.config.model import Artefact
+from audit_pipeline.errors import ExplainError, UntrustedModelError
+from audit_pipeline.explain.budget import Budget
+from audit_pipeline.explain.inputs import table
+from audit_pipeline.explain.models import pickle_child, pickle_file
+from audit_pipeline.explain.models.pickle_names import imported, unfolded
+from audit_pipeline_tests.explain.kit import night, outcome, people
+
+
+def namespaces() -> bool:
+    """Whether this system permits what the loading process asks for."""
+    prefix = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--ipc", "--fork", "true"]
+    return bool(shutil.which("unshare")) and subprocess.run(prefix, capture_output=True, check=False).returncode == 0
+
+
+permitted = pytest.mark.skipif(not namespaces(), reason="this system does not permit user namespaces")
+EXTRA = ("builtins.slice", "numpy._core.multiarray._reconstruct")  # in arrays of objects, which joblib pickles apart
+
+
+class Calls:
+    """Unpickling it calls `function(*given)`."""
+
+    def __init__(self, function: Any, *given: Any) -> None:
+        self.function, self.given = function, given
+
+    def __reduce__(self) -> Any:
+        return self.function, self.given
+
+
+def model(frame: pd.DataFrame) -> Any:
+    numbers, text = ["age", "visits", "smoker"], ["site", "site_b"]
+    pre = ColumnTransformer([("n", SimpleImputer(), numbers), ("c", OneHotEncoder(handle_unknown="ignore"), text)])
+    return make_pipeline(pre, LogisticRegression(max_iter=1_000)).fit(frame, outcome(frame))
+
+
+def read(data: bytes, *trusted: str, seconds: int = 60) -> Any:
+    return pickle_file.read(data, trusted, "models/m.pkl", budget=Budget(seconds))
+
+
+@permitted
+@pytest.mark.acceptance
+@pytest.mark.parametrize("compress", [None, 0, 3])
+def test_a_reviewed_pickle_is_explained(tmp_path: Path, compress: int | None) -> None:
+    frame = people(120)
+    made, file = model(frame), io.BytesIO()
+    pickle.dump(made, file) if compress is None else joblib.dump(made, file, compress=compress)
+    data = file.getvalue()
+    names = {*imported(unfolded(pickle.dumps(made), "m")), *imported(unfolded(data, "m")), *EXTRA}
+    found = night(tmp_path, made, frame, data=data, kind="pickle", trusted=sorted(names)).explain(rows=60)
+    assert (found.reason, found.agreement, found.n) == (None, 0.0, 60)
+    assert found.additivity_error is not None
+    assert found.additivity_error < 1e-12
+    assert {i.feature for i in found.importances} == set(frame)
+
+
+@pytest.mark.parametrize("trusted", [[], ["sklearn.linear_model._logistic.LogisticRegression"]])
+def test_a_payload_is_refused_and_nothing_runs(tmp_path: Path, trusted: list[str]) -> None:
+    target = tmp_path / "payload-ran"
+    data = pickle.dumps(Calls(os.system, f"touch {target}"))
+    pickle.loads(data)
+    assert target.exists()  # the control: it is no harmless payload
+    target.unlink()
+    with pytest.raises(UntrustedModelError, match=r"models/m\.pkl.*posix\.system"):
+        read(data, *trusted)
+    assert not target.exists()
+
+
+@permitted
+def test_a_name_that_the_opcodes_hide_is_refused_when_it_is_imported(tmp_path: Path) -> None:
+    target = tmp_path / "payload-ran"
+    inner = pickle.dumps(Calls(os.system, f"touch {target}"))
+    hidden = pickle.dumps(Calls(pickle.loads, inner))
+    assert imported(hidden) == {"_pickle.loads"}
+    # arrays of objects are pickles inside joblib's stream, behind the end of what can be listed
+    file = io.BytesIO()
+    joblib.dump([np.zeros(3), np.array([Calls(os.system, f"touch {target}")], dtype=object)], file)
+    listed = imported(file.getvalue())
+    assert "posix.system" not in listed
+    with pytest.raises(UntrustedModelError, match=r"posix\.system|_reconstruct"):
+        read(file.getvalue(), *listed, *EXTRA[:1])
+    with pytest.raises(UntrustedModelError, match=r"posix\.system"):
+        read(file.getvalue(), *listed, *EXTRA)
+    assert not target.exists()
+
+
+SEEN = """
+exec('''def tried(f):
+    try: return repr(f())
+    except BaseException as error: return type(error).__name__''', globals()) or (
+lambda os, socket, types: types.SimpleNamespace(predict=len, feature_names_in_=[
+    str(sorted(os.environ)),
+    tried(lambda: os.listdir({secret!r})),
+    tried(lambda: open({target!r}, "w")),
+    tried(lambda: os.mkdir("/new")),
+    tried(lambda: os.kill({pid}, 0)),
+    str(os.path.exists("/proc")),
+    str(socket.if_nameindex()),
+    tried(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
+    tried(lambda: os.chroot("/usr")),
+]))(__import__("os"), __import__("socket"), __import__("types"))
+"""
+
+
+@permitted
+def test_even_trusted_code_sees_and_reaches_nothing(tmp_path: Path) -> None:
+    # the reviewer's worst mistake: `eval` is trusted. What it saw comes back as the names of the features.
+    (tmp_path / "signing.key").write_text("secret")
+    target = tmp_path / "payload-ran"
+    code = SEEN.format(secret=str(tmp_path), target=str(target), pid=os.getpid())
+    os.environ["AUDIT_SECRET_OF_THIS_TEST"] = "secret"
+    try:
+        names = read(pickle.dumps(Calls(eval, code)), "builtins.eval").feature_names_in_
+    finally:
+        del os.environ["AUDIT_SECRET_OF_THIS_TEST"]
+    environment, listed, written, made, signalled, proc, interfaces, connected, rooted = names
+    assert "AUDIT_SECRET_OF_THIS_TEST" not in environment
+    assert (listed, written, made) == ("FileNotFoundError", "FileNotFoundError", "OSError")  # read-only
+    assert (signalled, proc) == ("ProcessLookupError", "False")  # nobody else is there
+    assert interfaces == "[(1, 'lo')]"
+    assert connected == "OSError"
+    assert rooted == "PermissionError"
+    assert not target.exists()
+
+
+@permitted
+def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_path: Path) -> None:
+    hangs = "__import__('types').SimpleNamespace(predict=lambda rows: [None for _ in iter(int, 1)])"
+    data, frame = pickle.dumps(Calls(eval, hangs)), people(60)
+    given: dict[str, Any] = {"kind": "pickle", "trusted": ["builtins.eval"], "seconds": 1}
+    found = night(tmp_path, None, frame, score=np.full(60, 0.5), data=data, **given).explain()
+    assert "The model is slower than its budget of 1 s." in str(found.reason)
+    assert (found.importances, found.agreement) == ((), None)
+
+
+LIES = '''exec("""
+import os
+for handle in range(3, 10):
+    try: os.write(handle, bytes([255]) * 64)
+    except OSError: pass
+""")'''  # into the pipe of the answers: a message of 2^64 - 1 bytes
+
+
+@permitted
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (LIES, "must hold one object with `predict`"),
+        ("3", "must hold one object with `predict`"),
+        ("__import__('os')._exit(9)", "must hold one object with `predict`"),
+        ("[].patient_4711", "raised AttributeError"),
+    ],
+)
+def test_what_is_no_model_is_said_without_its_values(code: str, said: str) -> None:
+    with pytest.raises(ExplainError, match=said) as refused:
+        read(pickle.dumps(Calls(eval, code)), "builtins.eval")
+    assert "4711" not in str(refused.value)
+
+
+SHORT = "lambda rows: [1.0]"
+TELLS = "lambda rows: (_ for _ in ()).throw(type('patient4711', (Exception,), {})())"
+
+
+@permitted
+@pytest.mark.parametrize(
+    ("predict", "said"), [(SHORT, "raised ValueError on rows"), (TELLS, "raised an error on rows")]
+)
+def test_answers_that_are_no_numbers_say_nothing_of_the_rows(predict: str, said: str) -> None:
+    liar = f"__import__('types').SimpleNamespace(predict={predict}, n_features_in_=1)"
+    made = read(pickle.dumps(Calls(eval, liar)), "builtins.eval")
+    with pytest.raises(ExplainError, match=said):
+        made.predict(np.zeros((3, 1)))
+
+
+TEXTS = st.one_of(st.text(max_size=5), st.just(np.nan))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(), st.integers(-(2**62), 2**62), st.booleans(), TEXTS), min_size=1, max_size=8))
+def test_rows_arrive_as_they_were_sent(rows: list[tuple[float, int, bool, Any]]) -> None:
+    number, whole, yes, text = zip(*rows, strict=True)
+    sent = table(
+        {
+            "number": np.array(number),
+            "whole": np.array(whole),
+            "yes": np.array(yes),
+            "day": np.array(whole).astype("M8[us]"),
+            "text": np.array(text, dtype=object),
+        }
+    )
+    head, body = pickle_file.request(sent, named=True)
+    pd.testing.assert_frame_equal(pickle_child.table(json.loads(head), body), sent)
+    matrix = sent[["number", "text"]].to_numpy(dtype=object)
+    head, body = pickle_file.request(matrix, named=False)
+    arrived = pickle_child.table(json.loads(head), body)
+    assert arrived.dtype == object
+    pd.testing.assert_frame_equal(pd.DataFrame(arrived), pd.DataFrame(matrix))
+
+
+@pytest.mark.parametrize("data", [b"", b"patient 4711", b"\x1f\x8bpatient 4711", b"\x80"])
+def test_bytes_that_are_no_pickle(data: bytes) -> None:
+    with pytest.raises(ExplainError) as refused:
+        read(data)
+    assert "4711" not in str(refused.value)
+
+
+def test_a_system_that_cannot_cut_off_gets_no_pickle_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a process that has already used up its user namespaces stands for a system without them
+    target = tmp_path / "payload-ran"
+    code = f"""
+import ctypes, pathlib, pickle, sys
+libc = ctypes.CDLL(None)
+assert libc.unshare(0x10000000) == 0
+pathlib.Path("/proc/sys/user/max_user_namespaces").write_text("0")
+from audit_pipeline.errors import ExplainError
+from audit_pipeline.explain.models import pickle_file
+from audit_pipeline.explain.budget import Budget
+try:
+    pickle_file.read({pickle.dumps(Calls(os.system, f"touch {target}"))!r}, ("posix.system",), "m", budget=Budget(60))
+except ExplainError as error:
+    print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if "max_user_namespaces" in out.stderr or "AssertionError" in out.stderr:
+        pytest.skip("this system does not let a test take user namespaces away")
+    assert "does not permit a process to be cut off" in out.stdout, out.stderr
+    assert not target.exists()
+
+
+def test_the_configuration_of_a_pickle_names_its_bytes() -> None:
+    with pytest.raises(ValueError, match="the 64 hex digits themselves"):
+        Artefact(path="m.pkl", format="pickle", sha256="file:m.sha256")
+    with pytest.raises(ValueError, match="holds data only"):
+        Artefact(path="m.onnx", format="onnx", sha256="ab" * 32, trusted=("x.y",))
