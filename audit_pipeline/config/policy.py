@@ -155,6 +155,9 @@ class ExplanationPolicy(Strict):
     agreement: Limit = Field(
         default=Limit(fail=1e-6), description="largest |model's own score - logged score| on the sample"
     )
+    dependence: Annotated[int, Field(ge=0, le=50)] = Field(
+        default=5, description="so many features of the largest importance are looked at along their values"
+    )
 
 
 class QualityPolicy(Strict):

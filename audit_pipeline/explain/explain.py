@@ -24,7 +24,7 @@ ADVICE = "Run the model on a night's log by hand to see why; the reason is not s
 
 
 @dataclass(frozen=True, slots=True)
-class _Scored:
+class Scored:
     """The usable rows of the sample, and whether the model gives them the score that was logged."""
 
     model: Predictor
@@ -61,9 +61,7 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
         agreement=None,
     )
     try:
-        estimator = _load(artefact, model, sha256=sha256)
-        with guarded("Scoring the sample", advice=ADVICE), one_thread():
-            scored = _scored(estimator, snapshot, model, seed=seed, rows=rows)
+        scored = scored_sample(snapshot, artefact, model, sha256=sha256, seed=seed, rows=rows)
     except (ModelDigestError, UntrustedModelError):
         raise
     except ExplainError as error:
@@ -72,9 +70,20 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
     none = replace(none, n=len(scored.frame), agreement=scored.agreement)
     try:
         with guarded("Explaining the sample", advice=ADVICE), one_thread():
-            return _explained(scored, none)
+            return _explained(scored, none, dependent=model.policy.explanation.dependence)
     except ExplainError as error:
         return replace(none, reason=str(error))
+
+
+def scored_sample(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, seed: int, rows: int) -> Scored:
+    """Load the pinned model and score the sample of the night that it is explained on; arguments as `explain`.
+
+    Raises:
+        ExplainError: the model cannot be loaded or used on these rows.
+    """
+    estimator = _load(artefact, model, sha256=sha256)
+    with guarded("Scoring the sample", advice=ADVICE), one_thread():
+        return _scored(estimator, snapshot, model, seed=seed, rows=rows)
 
 
 def _load(artefact: Path, model: ModelConfig, *, sha256: str) -> Any:
@@ -88,7 +97,7 @@ def _load(artefact: Path, model: ModelConfig, *, sha256: str) -> Any:
     )
 
 
-def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int) -> _Scored:
+def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int) -> Scored:
     """Draw the sample, set aside rows that cannot be explained, and score the rest."""
     types = {name: str(column.type) for name, column in model.columns.items()}
     wanted = predictor(estimator, features=model.features, known=types, task=model.task)
@@ -96,7 +105,7 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     sample = draw(snapshot, columns, row_id=model.row_id, seed=seed, rows=rows)
     logged = sample[model.output].astype(np.float64).to_numpy()
     frame = as_trained(sample, wanted.columns, types)
-    usable = np.isfinite(logged) & ~_infinite(frame)
+    usable = np.isfinite(logged) & ~infinite(frame)
     if int(usable.sum()) < MINIMUM_ROWS:
         raise ExplainError(
             f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
@@ -107,17 +116,18 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     if not np.isfinite(own).all():
         raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
     agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
-    return _Scored(model=wanted, frame=frame, agreement=agreement)
+    return Scored(model=wanted, frame=frame, agreement=agreement)
 
 
-def _infinite(frame: "pd.DataFrame") -> Any:
+def infinite(frame: "pd.DataFrame") -> Any:
     """Return (n,) whether a row holds an infinite number, which no model takes."""
     numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
     return np.isinf(numbers).any(axis=1)
 
 
-def _explained(scored: _Scored, none: Explanation) -> Explanation:
-    """Attribute, hold the sums against the model's own output, and rank."""
+def _explained(scored: Scored, none: Explanation, *, dependent: int) -> Explanation:
+    """Attribute, hold the sums against the model's own output, rank, and look along the first `dependent` features."""
+    from audit_pipeline.explain.dependence import dependences
     from audit_pipeline.explain.engine_shap import attribute
     from audit_pipeline.explain.importance import importances
 
@@ -130,4 +140,8 @@ def _explained(scored: _Scored, none: Explanation) -> Explanation:
             f"{TOLERANCE * found.scale:.3g} is allowed. The model is not one this explainer reads correctly."
         )
         return replace(made, reason=reason)
-    return replace(made, importances=importances(found.values, scored.frame.iloc[found.picked]))
+    rows = scored.frame.iloc[found.picked]
+    ranked = importances(found.values, rows)
+    first = [importance.feature for importance in ranked[:dependent]]
+    along = dependences(scored.model, rows, found.values, first, seed=none.seed)
+    return replace(made, importances=ranked, dependence=along)

@@ -37,6 +37,7 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     yield from _domain(key, result["drift"])
     yield from _performance(key, result["performance"])
     yield from _importance(key, result["explanation"])
+    yield from _dependence(key, result["explanation"])
     yield from _fairness(key, result)
     yield from _charts(key, result.get("charts"))
 
@@ -187,6 +188,16 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
     same = {name: explanation[name] for name in ("n", "output", "method")}
     for importance in explanation["importances"]:
         yield "importance", key | importance | same
+
+
+def _dependence(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
+    """Rows of the points; records from before there were any lack the part."""
+    for along in explanation.get("dependence", ()) if explanation else ():
+        about = {name: along[name] for name in ("feature", "lines", "output", "reason")} | {"n_rows": along["n"]}
+        for place, point in enumerate(along["points"], start=1):
+            yield "dependence", key | point | about | {"point": place}
+        if not along["points"]:
+            yield "dependence", key | about
 
 
 MET = {"outcome": "PASS", "conclusion": "met"}
