@@ -48,6 +48,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "starter",
         "tell",
         "trace",
+        "why",
         "window",
     ],
     ["orchestration"],

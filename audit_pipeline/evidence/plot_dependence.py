@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from audit_pipeline.evidence.report_text import number, share
-from audit_pipeline.evidence.svg import Scale, corners, drawing, el, fit, line, padded, text, ticks
+from audit_pipeline.evidence.svg import CHAR, Scale, corners, drawing, el, fit, line, padded, text, ticks
 from audit_pipeline.records import Dependence, DependencePoint
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460.0, 262.0, 58.0, 446.0, 12.0, 172.0  # px
-RUG, RUG_HEIGHT = 222.0, 24.0  # foot of the bars that show the rows
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460.0, 248.0, 58.0, 446.0, 12.0, 172.0  # px
+RUG, RUG_HEIGHT = 226.0, 26.0  # foot of the bars that show the rows, and the highest of them
+INSET = 6.0  # of the first and last point from the ends of the axis
 STEP, BAR = 24.0, 9.0  # px of a category
 
 
@@ -27,11 +28,13 @@ def _over_numbers(found: Dependence) -> str:
         mean - _mean(effects) + effect for effect in effects
     ]  # at the level of the PDP: only its shape says anything
     shown = [p.pdp for p in points] + [end for ends in band for end in ends] + ale
-    x, y = Scale(at[0], at[-1], LEFT + 6, RIGHT - 6), Scale(*padded(shown), BOTTOM, TOP)
-    out = [line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis"), line(LEFT, BOTTOM, LEFT, TOP, "axis")]
-    for tick in ticks(y.lo, y.hi, about=4):
-        out.append(line(LEFT, y.at(tick), RIGHT, y.at(tick), "base"))
-        out.append(text(LEFT - 7, y.at(tick) + 4, number(tick, digits=3), "tick end"))
+    y = Scale(*padded(shown), BOTTOM, TOP)
+    levels = [(y.at(tick), number(tick)) for tick in ticks(y.lo, y.hi, about=4)]
+    left = max(LEFT, CHAR * max(len(words) for _, words in levels) + 8)
+    x = Scale(at[0], at[-1], left + INSET, RIGHT - INSET)
+    out = [line(left, BOTTOM, RIGHT, BOTTOM, "axis"), line(left, BOTTOM, left, TOP, "axis")]
+    for height, words in levels:
+        out += [line(left, height, RIGHT, height, "base"), text(left - 7, height + 4, words, "tick end")]
     low = [(x.at(v), y.at(ends[0])) for v, ends in zip(at, band, strict=True)]
     high = [(x.at(v), y.at(ends[1])) for v, ends in zip(at, band, strict=True)]
     out.append(el("polygon", points=corners([*low, *reversed(high)]), cls="band"))
@@ -59,17 +62,13 @@ def _x_axis(x: Scale) -> list[str]:
 
 
 def _rug(points: Sequence[DependencePoint], at: Sequence[float], x: Scale) -> list[str]:
-    """Draw the rows of each point as a bar from the value before to its own: its area is theirs."""
-    places = [x.at(v) for v in at]
-    starts = [LEFT, *places[:-1]]
-    total = sum(p.n for p in points)
-    dense = [p.n / max(end - start, 4.0) for p, start, end in zip(points, starts, places, strict=True)]
-    out = [line(LEFT, RUG, RIGHT, RUG, "axis"), text(LEFT, RUG + 18, "rows, by their density", "tick")]
-    for p, start, end, density in zip(points, starts, places, dense, strict=True):
-        height = RUG_HEIGHT * density / max(dense)
-        said = f"{share(p.n / total)} of the rows"
-        left, wide = (start, end - start) if end - start >= 4.0 else (end - 4.0, 4.0)
-        out.append(el("rect", said, x=left, y=RUG - height, width=wide, height=height, cls="rows"))
+    """Draw the share of the rows that stands at each point; points lie closer where there are more."""
+    total, most = sum(p.n for p in points), max(p.n for p in points)
+    left = x.start - INSET
+    out = [line(left, RUG, RIGHT, RUG, "axis"), text(left, RUG + 16, "rows behind each point", "tick")]
+    for p, value in zip(points, at, strict=True):
+        height, said = RUG_HEIGHT * p.n / most, f"{share(p.n / total)} of the rows"
+        out.append(el("rect", said, x=x.at(value) - 2, y=RUG - height, width=4, height=height, cls="rows"))
     return out
 
 

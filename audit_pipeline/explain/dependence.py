@@ -50,7 +50,7 @@ class _Question:
     def values(self) -> NDArray[Any]:
         """What the feature is set to."""
         along = np.repeat(np.arange(len(self.grid.values)), self.lines)
-        return self.grid.values[np.concatenate([along, self.upper - 1, self.upper])]
+        return np.take(self.grid.values, np.concatenate([along, self.upper - 1, self.upper]))
 
 
 def dependences(
