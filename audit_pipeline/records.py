@@ -460,6 +460,17 @@ class Dependence:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonCodes:
+    """Reasons kept for single rows, in a file of their own: row id, rank, feature, contribution; no values."""
+
+    cases: str  # positive, negative or all
+    rows: int | None  # with that decision; None: it is not known
+    top: int  # reasons per row
+    file: "FileRef | None"  # None: there is no such row, or see `reason`
+    reason: str | None = None  # why they were not kept
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What drives the model, on a bounded, seeded, recorded sample."""
 
@@ -473,6 +484,7 @@ class Explanation:
     agreement: float | None  # largest |model's own score - logged score| over the sample
     reason: str | None = None  # why there is no explanation
     dependence: tuple[Dependence, ...] = ()  # of the most important features
+    reason_codes: ReasonCodes | None = None  # None: nobody asked for any
 
 
 @dataclass(frozen=True, slots=True)

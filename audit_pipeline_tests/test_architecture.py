@@ -41,6 +41,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "measure",
         "pipeline",
         "proposal",
+        "reason_codes",
         "refrozen",
         "replay",
         "roles",

@@ -16,7 +16,7 @@ from audit_pipeline.pipeline import audit_model_night
 from audit_pipeline.records import RunContext
 from audit_pipeline.snapshot import pseudonym
 from audit_pipeline_tests.cli.conftest import Call, call
-from audit_pipeline_tests.small_project import NIGHTS, PERSON, PROJECT, ROWS, build
+from audit_pipeline_tests.small_project import NIGHTS, PERSON, ROWS, build
 
 __all__ = ["call"]  # the fixture
 
@@ -26,23 +26,9 @@ WHO, ROW = f"7.{PERSON}", f"{NIGHT}-0007"
 KEY = bytes.fromhex("5a" * 32)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A night of `churn`, and one of `spend`, which has no model file; encrypted."""
-    root = build(tmp_path_factory.mktemp("why") / "p", nights=[NIGHT], labelled=())
-    keys = 'keys: {signing: "file:audit/keys/signing.key", encryption: "file:audit/keys/encryption.key"}'
-    settings = PROJECT.replace('keys: {signing: "file:audit/keys/signing.key"}', keys)
-    (root / "project.yaml").write_text(settings)
-    (root / "audit" / "keys" / "encryption.key").write_text("ab" * 32)
-    project = load_project(root)
-    for model in ("churn", "spend"):
-        audit_model_night(project, model, NIGHT, run=RUN)
-    return root
-
-
 @pytest.fixture
-def root(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "p"))
+def root(asked_store: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(asked_store, tmp_path / "p"))
 
 
 def files(root: Path) -> set[Path]:
@@ -50,18 +36,18 @@ def files(root: Path) -> set[Path]:
 
 
 def test_a_person_and_a_prediction_have_one_answer_and_it_holds_nobody_elses_data(
-    call: Call, template: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, asked_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = ("--project", template, "explain", "churn", NIGHT, "--id")
-    before = files(template)
+    asked = ("--project", asked_store, "explain", "churn", NIGHT, "--id")
+    before = files(asked_store)
     by_row = call(*asked, ROW, "--json")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{WHO}\n"))
     by_person = call(*asked, "-", "--json")
     assert (by_row.code, by_person.code) == (0, 0)
     assert by_row.out == by_person.out
-    assert files(template) == before
+    assert files(asked_store) == before
     answer = json.loads(by_row.out)
-    log = pd.read_parquet(template / "input" / "churn" / f"{NIGHT}.parquet")
+    log = pd.read_parquet(asked_store / "input" / "churn" / f"{NIGHT}.parquet")
     mine = log[log["request"] == ROW].iloc[0]
     [row] = answer["rows"]
     assert (row["row_id"], row["logged"], row["own"]) == (ROW, mine["score"], pytest.approx(mine["score"], abs=1e-12))

@@ -162,6 +162,7 @@ class ModelConfig(Ruled):
         yield from broken_charts(policy.get("charts"), task, protected_groups(data.get("fairness")))
         yield from _broken_metrics(data, columns, str(task))
         yield from broken_generalise(columns)
+        yield from _broken_reasons(data, task, policy)
         yield from _broken_labels(data, columns, task)
 
     def by_role(self, role: Role) -> str | None:
@@ -241,6 +242,16 @@ def _broken_classes(
     if data.get("artefact") is not None:
         text = "is explained for binary and regression models only: remove it from a multiclass model"
         yield ("artefact",), text
+
+
+def _broken_reasons(data: dict[str, Any], task: Any, policy: dict[str, Any]) -> Iterator[Broken]:
+    """Reasons of decisions that the model does not make, or that nothing could give."""
+    place = ("policy", "explanation", "reason_codes")
+    asked = mapping(mapping(policy.get("explanation")).get("reason_codes"))
+    if asked and data.get("artefact") is None:
+        yield place, "needs the model itself: name it in `artefact`"
+    if asked and task != "binary" and asked.get("cases") != "all":
+        yield (*place, "cases"), f"must be `all`: a {task} model makes no decision"
 
 
 def _broken_labels(data: dict[str, Any], columns: dict[str, Any], task: Any) -> Iterator[Broken]:

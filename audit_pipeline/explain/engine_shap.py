@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.folding import Sources, trace
 from audit_pipeline.explain.inputs import Floats, Predictor
 from audit_pipeline.explain.outputs import Margin, margin
 from audit_pipeline.explain.permutation import permutation_shap
+from audit_pipeline.small_cells import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,6 +161,9 @@ def _black_box(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | No
     picked = np.sort(rng.permutation(len(frame))[: min(most, max(fewest, affordable))])
     background = np.sort(rng.permutation(len(frame))[:BACKGROUND])
     if only is not None:
+        if len(only) > max(most, affordable):
+            text = f"The model is a black box, of which {max(most, affordable):,} rows can be explained one by one; "
+            raise ExplainError(f"{text}{in_words(len(only))} are asked for.")
         picked = np.arange(len(only))
     rows = frame.iloc[picked] if only is None else only
     values, base = permutation_shap(model.score, rows, frame.iloc[background], permutations=PERMUTATIONS, seed=seed)

@@ -27,7 +27,8 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     rules = {c["name"]: _rule(c.get("generalised")) for c in snapshot["columns"]} if snapshot else {}
     for profile in result["profile"]:
         yield "column_profile", key | _profile(profile) | {"generalised": rules.get(profile["column"])}
-    for file in (*result["inputs"], *execution["artifacts"]):
+    reasons = (result["explanation"] or {}).get("reason_codes") or {}
+    for file in (*result["inputs"], *filter(None, [reasons.get("file")]), *execution["artifacts"]):
         yield "artifact", key | _artifact(file)
     for finding in result["decision"]["findings"]:
         yield "finding", key | finding
