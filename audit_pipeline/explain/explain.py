@@ -9,8 +9,9 @@ import numpy as np
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModelError
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Predictor, as_trained, predictor
+from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
 from audit_pipeline.explain.model_file import load, one_thread
+from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.sample import draw
 from audit_pipeline.records import Explanation
 from audit_pipeline.small_cells import of_in_words
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_ROWS = 50  # under this a mean |SHAP| says little
-TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
 ADVICE = "Run the model on a night's log by hand to see why; the reason is not shown, it may hold values."
 
 
@@ -61,7 +61,9 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
         agreement=None,
     )
     try:
-        scored = scored_sample(snapshot, artefact, model, sha256=sha256, seed=seed, rows=rows)
+        estimator = _load(artefact, model, sha256=sha256)
+        with guarded("Scoring the sample", advice=ADVICE), one_thread():
+            scored = _scored(estimator, snapshot, model, seed=seed, rows=rows)
     except (ModelDigestError, UntrustedModelError):
         raise
     except ExplainError as error:
@@ -73,17 +75,6 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
             return _explained(scored, none, dependent=model.policy.explanation.dependence)
     except ExplainError as error:
         return replace(none, reason=str(error))
-
-
-def scored_sample(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, seed: int, rows: int) -> Scored:
-    """Load the pinned model and score the sample of the night that it is explained on; arguments as `explain`.
-
-    Raises:
-        ExplainError: the model cannot be loaded or used on these rows.
-    """
-    estimator = _load(artefact, model, sha256=sha256)
-    with guarded("Scoring the sample", advice=ADVICE), one_thread():
-        return _scored(estimator, snapshot, model, seed=seed, rows=rows)
 
 
 def _load(artefact: Path, model: ModelConfig, *, sha256: str) -> Any:
@@ -105,7 +96,7 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     sample = draw(snapshot, columns, row_id=model.row_id, seed=seed, rows=rows)
     logged = sample[model.output].astype(np.float64).to_numpy()
     frame = as_trained(sample, wanted.columns, types)
-    usable = np.isfinite(logged) & ~infinite(frame)
+    usable = np.isfinite(logged) & finite(frame)
     if int(usable.sum()) < MINIMUM_ROWS:
         raise ExplainError(
             f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
@@ -119,10 +110,15 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     return Scored(model=wanted, frame=frame, agreement=agreement)
 
 
-def infinite(frame: "pd.DataFrame") -> Any:
-    """Return (n,) whether a row holds an infinite number, which no model takes."""
-    numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
-    return np.isinf(numbers).any(axis=1)
+def scored_sample(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, seed: int, rows: int) -> Scored:
+    """Return the model and the sample that `explain` explains it on, for single rows; arguments as there.
+
+    Raises:
+        ExplainError: the model cannot be loaded, or cannot be used on the sample.
+    """
+    estimator = _load(artefact, model, sha256=sha256)
+    with guarded("Scoring the sample", advice=ADVICE), one_thread():
+        return _scored(estimator, snapshot, model, seed=seed, rows=rows)
 
 
 def _explained(scored: Scored, none: Explanation, *, dependent: int) -> Explanation:

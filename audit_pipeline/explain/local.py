@@ -15,10 +15,11 @@ import numpy as np
 
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError
-from audit_pipeline.explain.explain import ADVICE, TOLERANCE, Scored, infinite, scored_sample
+from audit_pipeline.explain.explain import ADVICE, Scored, scored_sample
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Floats, as_trained
+from audit_pipeline.explain.inputs import Floats, as_trained, finite
 from audit_pipeline.explain.model_file import one_thread
+from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.small_cells import in_words
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def attributed(
     from audit_pipeline.explain.engine_shap import attribute
 
     frame = as_trained(wanted, scored.model.columns, {name: str(c.type) for name, c in model.columns.items()})
-    unusable = int((infinite(frame) | ~np.isfinite(logged_of(wanted, model))).sum())
+    unusable = int((~finite(frame) | ~np.isfinite(logged_of(wanted, model))).sum())
     if unusable:
         raise ExplainError(
             f"{in_words(unusable).capitalize()} rows hold an infinite number or no logged {model.output}, and cannot "
