@@ -42,8 +42,8 @@ def explain(
     of that night. The answer holds no other person's data, and nothing is written. An identifier in clear is turned
     into its pseudonym, with the project's key.
 
-    Exit codes: 0 explained, 1 the record, the snapshot or a key is not what it was, 2 there is no such night or row, 3
-    there is no model to ask, or it cannot be explained.
+    Exit codes: 0 explained, 1 the record or the snapshot is not what it was, 2 there is no such night or row, or a key
+    is missing, 3 there is no model to ask, or it cannot be explained.
     """
     own: Context = context.obj
     own.require_evidence()

@@ -1,7 +1,7 @@
 """At which values is a feature looked at, and which rows stand behind each?
 
-A number has points at quantiles of the rows, p5 to p95, or at its values when they are few; a category has the most
-frequent ones. No point stands on fewer than `FEWEST` rows, so that what is told of it is never one person's.
+A number has points at quantiles of the rows, p5 to p95, or at its frequent values when it has few; a category has the
+most frequent ones. No point stands on fewer than `FEWEST` rows, so that what is told of it is never one person's.
 """
 
 from dataclasses import dataclass
@@ -62,14 +62,17 @@ def grid_of(column: "pd.Series[Any]") -> Grid:
 
 
 def _edges(known: NDArray[Any]) -> NDArray[Any]:
-    """Return rising values of which each has enough rows at it or between it and the one before."""
+    """Return rising values of which each has enough rows at it or between it and the one before.
+
+    None is an extreme: many rows have it, or it is a quantile.
+    """
     values, counts = np.unique(known, return_counts=True)
-    if len(values) > POINTS:
-        at = np.linspace(LOWEST, HIGHEST, POINTS) * len(known)
-        chosen = np.unique(np.minimum(np.searchsorted(np.cumsum(counts), at), len(values) - 1))
-        counts = np.diff(np.cumsum(counts)[chosen], prepend=0)
-        counts[-1] += len(known) - counts.sum()  # what lies above
-        values = values[chosen]
+    often = counts >= FEWEST
+    if len(values) == 0 or (len(values) <= POINTS and often.sum() > 1):
+        return np.asarray(values[often])
+    at = np.linspace(LOWEST, HIGHEST, POINTS) * len(known)
+    chosen = np.unique(np.searchsorted(np.cumsum(counts), at))
+    values, counts = values[chosen], np.diff(np.cumsum(counts)[chosen], prepend=0)
     kept: list[int] = []
     held = 0
     for place, count in enumerate(counts):

@@ -130,6 +130,8 @@ def test_every_point_stands_on_enough_rows_and_no_small_rest_can_be_worked_out(d
     assert 2 <= len(grid.values) <= POINTS
     assert list(grid.values) == sorted(set(grid.values))
     assert set(grid.values) <= set(there)
+    low, high = np.quantile(there, [0.01, 0.99], method="inverted_cdf")
+    assert all(low <= value <= high or (there == value).sum() >= FEWEST for value in grid.values)  # no extreme is told
     counts = np.bincount(grid.point[grid.point >= 0])
     assert counts.min() >= FEWEST
     assert counts.sum() == len(there)
@@ -141,6 +143,13 @@ def test_every_point_stands_on_enough_rows_and_no_small_rest_can_be_worked_out(d
             assert point == 0 or value > grid.values[point - 1]
     assert min(grid.rows) >= SMALL_CELL
     assert n - sum(grid.rows) == 0 or n - sum(grid.rows) >= SMALL_CELL - 1  # 10 stands for 1 to 10
+
+
+def test_a_lonely_extreme_is_no_point() -> None:
+    column = pd.Series([0.0] * 60 + [5.0] * 30 + [97.0])  # one person's 97
+    grid = grid_of(column)
+    assert list(grid.values) == [0.0, 5.0]
+    assert grid.rows == (60, 31)
 
 
 @given(st.lists(st.sampled_from("aaabbcd") | st.none(), min_size=60, max_size=150))
