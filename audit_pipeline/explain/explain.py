@@ -72,7 +72,7 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
     none = replace(none, n=len(scored.frame), agreement=scored.agreement)
     try:
         with guarded("Explaining the sample", advice=ADVICE), one_thread():
-            return _explained(scored, none, dependent=model.policy.explanation.dependence)
+            return _explained(scored, none, model)
     except ExplainError as error:
         return replace(none, reason=str(error))
 
@@ -121,8 +121,8 @@ def scored_sample(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256:
         return _scored(estimator, snapshot, model, seed=seed, rows=rows)
 
 
-def _explained(scored: Scored, none: Explanation, *, dependent: int) -> Explanation:
-    """Attribute, hold the sums against the model's own output, rank, and look along the first `dependent` features."""
+def _explained(scored: Scored, none: Explanation, model: ModelConfig) -> Explanation:
+    """Attribute, hold the sums against the model's own output, rank, and look along the first features."""
     from audit_pipeline.explain.dependence import dependences
     from audit_pipeline.explain.engine_shap import attribute
     from audit_pipeline.explain.importance import importances
@@ -138,6 +138,8 @@ def _explained(scored: Scored, none: Explanation, *, dependent: int) -> Explanat
         return replace(made, reason=reason)
     rows = scored.frame.iloc[found.picked]
     ranked = importances(found.values, rows)
-    first = [importance.feature for importance in ranked[:dependent]]
+    # a pseudonym is no category to be named, however often it is seen
+    shown = [i.feature for i in ranked if model.columns[i.feature].privacy != "direct_identifier"]
+    first = shown[: model.policy.explanation.dependence]
     along = dependences(scored.model, rows, found.values, first, seed=none.seed)
     return replace(made, importances=ranked, dependence=along)

@@ -1,5 +1,6 @@
 """What the model says along a feature: worked by hand, equal to scikit-learn's, and never one person's line."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from audit_pipeline.explain.dependence import LINES, ROWS, dependences
 from audit_pipeline.explain.grid import FEWEST, POINTS, grid_of
 from audit_pipeline.explain.inputs import Floats, Predictor
 from audit_pipeline.records import SMALL_CELL, Dependence
-from audit_pipeline_tests.explain.kit import night, outcome, people
+from audit_pipeline_tests.explain.kit import Night, night, outcome, people
 from audit_pipeline_tests.explain.test_explain import pipeline
 
 
@@ -37,6 +38,11 @@ def along(formula: Any, frame: pd.DataFrame, feature: str = "x", shap: Floats | 
     values = np.zeros(frame.shape) if shap is None else shap
     [found] = dependences(model, frame, values, [feature], seed=1)
     return found
+
+
+def with_config(made: Night, **other: Any) -> Night:
+    """The same night, with other parts of the model file."""
+    return replace(made, config=type(made.config).model_validate(made.config.model_dump() | other))
 
 
 def squares(n: int = 120) -> pd.DataFrame:
@@ -107,13 +113,19 @@ def test_pdp_equals_that_of_scikit_learn_on_raw_columns_of_a_pipeline(tmp_path: 
 def test_the_owner_says_for_how_many_features(tmp_path: Path) -> None:
     frame = people(80)
     made = night(tmp_path, pipeline(GradientBoostingClassifier(n_estimators=5)).fit(frame, outcome(frame)), frame)
-    policy = made.config.policy.model_copy(
-        update={"explanation": made.config.policy.explanation.model_copy(update={"dependence": 0})}
-    )
-    object.__setattr__(made, "config", made.config.model_copy(update={"policy": policy}))
-    found = made.explain()
-    assert found.importances
-    assert found.dependence == ()
+    for count in (0, 2):
+        found = with_config(made, policy={"explanation": {"dependence": count}}).explain()
+        assert [d.feature for d in found.dependence] == [i.feature for i in found.importances][:count]
+
+
+def test_the_pseudonyms_of_persons_are_no_categories(tmp_path: Path) -> None:
+    frame = people(80)
+    made = night(tmp_path, pipeline(GradientBoostingClassifier(n_estimators=5)).fit(frame, outcome(frame)), frame)
+    columns = made.config.model_dump()["columns"]
+    columns["site"]["privacy"] = "direct_identifier"
+    found = with_config(made, columns=columns).explain()
+    assert "site" in [i.feature for i in found.importances]
+    assert "site" not in [d.feature for d in found.dependence]
 
 
 @given(st.data())
