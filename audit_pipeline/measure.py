@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from audit_pipeline.cached import Cached
 from audit_pipeline.config import Limits, ModelConfig, Project
+from audit_pipeline.config.policy import ReasonCodesPolicy
 from audit_pipeline.decision import Measured, nights_to_look_back
 from audit_pipeline.errors import AuditError, ModelDigestError
 from audit_pipeline.evidence.canonical import plain
@@ -25,6 +26,7 @@ from audit_pipeline.records import (
     Maturity,
     Outcome,
     Performance,
+    ReasonCodes,
     Severity,
     Snapshot,
     Stage,
@@ -307,7 +309,25 @@ class _Night:
             self.faults.append(_wrong_model(error))
             raise
         self._watch.outcome(Outcome.PASS if explanation.importances else Outcome.NOT_EVALUATED)
-        return explanation
+        asked = self._model.policy.explanation.reason_codes
+        if asked is None or artefact is None or pinned is None or not explanation.importances:
+            return explanation
+        return replace(explanation, reason_codes=self._reasons(asked, artefact, pinned))
+
+    def _reasons(self, asked: ReasonCodesPolicy, artefact: Path, pinned: str) -> ReasonCodes:
+        """Keep the reasons of single rows that the owner asks for."""
+        from audit_pipeline.reason_codes import keep_reasons
+
+        return keep_reasons(
+            self._vault,
+            self._snapshot,
+            artefact,
+            self._model,
+            asked,
+            sha256=pinned,
+            seed=self._project.config.seed,
+            rows=self._limits.explain_rows,
+        )
 
 
 def _broken(stage: Stage, name: str, error: Exception) -> Finding:

@@ -442,6 +442,46 @@ class Fidelity:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencePoint:
+    """What the model says where one feature has one value; over at least 11 rows."""
+
+    value: float | None  # of a number; None: a category
+    category: str | None
+    n: int  # rows at this point: above the value before and not above this one, the last one's and more
+    pdp: float  # mean output with the feature set to this
+    ice_lo: float  # p10 of the rows' lines, each less its own mean over the points
+    ice_mid: float  # p50
+    ice_hi: float  # p90
+    ale: float | None  # accumulated local effect, 0 on average over the rows; None for categories
+    shap: float  # mean SHAP value of the point's rows
+    shap_lo: float  # p10
+    shap_hi: float  # p90
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """How the model's output depends on one raw feature."""
+
+    feature: str
+    output: str  # unit of pdp, ice and ale: probability or prediction
+    n: int  # rows behind n, ale and shap of all points, and behind those whose value is missing or rare
+    lines: int  # rows behind pdp and ice
+    points: tuple[DependencePoint, ...]  # rising; categories from the most frequent
+    reason: str | None = None  # why there are none
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCodes:
+    """Reasons kept for single rows, in a file of their own: row id, rank, feature, contribution; no values."""
+
+    cases: str  # positive, negative or all
+    rows: int | None  # with that decision; None: it is not known
+    top: int  # reasons per row
+    file: "FileRef | None"  # None: there is no such row, or see `reason`
+    reason: str | None = None  # why they were not kept
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What drives the model, on a bounded, seeded, recorded sample."""
 
@@ -456,6 +496,8 @@ class Explanation:
     reason: str | None = None  # why there is no explanation
     explains: str = "model"  # or "surrogate": no model file, so what imitates its log was explained
     fidelity: Fidelity | None = None  # of a surrogate
+    dependence: tuple[Dependence, ...] = ()  # of the most important features
+    reason_codes: ReasonCodes | None = None  # None: nobody asked for any
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from audit_pipeline.records import (
     ControlChart,
     ControlCharts,
     Decision,
+    Dependence,
+    DependencePoint,
     DomainScore,
     Drift,
     DriftScore,
@@ -211,7 +213,15 @@ def _estimate() -> PerformanceMetric:
 
 def _explanation() -> Explanation:
     age = Importance("age", 0.4, 0.35, 0.45, 1, False, -0.6, 1.0)
-    return Explanation("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16)
+    low = DependencePoint(30.0, None, 60, 0.2, -0.1, 0.0, 0.1, -0.05, -0.3, -0.5, -0.1)
+    high = replace(low, value=60.0, n=40, pdp=0.3, ale=0.05, shap=0.4)
+    named = replace(low, value=None, category="north", ale=None)
+    along = (
+        Dependence("age", "probability", 100, 100, (low, high)),
+        Dependence("region", "probability", 100, 100, (named, replace(named, category="south"))),
+        Dependence("joined", "probability", 100, 100, (), "Dates have no points to look at."),
+    )
+    return Explanation("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16, dependence=along)
 
 
 def _fairness() -> Fairness:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_pipeline.config import Project, load_project
+from audit_pipeline_tests import asked
 from audit_pipeline_tests.small_project import NIGHTS, build
 
 Copied = Callable[[], Path]
@@ -33,6 +34,12 @@ def audited(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         due = due_nights(project, now=datetime.now(UTC))
         assert [done.crashed for done in run_due(project, instance, due)] == [{}, {}]
     return root
+
+
+@pytest.fixture(scope="session")
+def asked_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that is asked about single rows, as `asked.make` says. Read only."""
+    return asked.make(tmp_path_factory.mktemp("asked") / "p")
 
 
 @pytest.fixture

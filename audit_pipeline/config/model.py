@@ -186,6 +186,7 @@ class ModelConfig(Ruled):
         yield from broken_charts(policy.get("charts"), task, protected_groups(data.get("fairness")))
         yield from _broken_metrics(data, columns, str(task))
         yield from broken_generalise(columns)
+        yield from _broken_reasons(data, task, policy)
         yield from _broken_labels(data, columns, task)
         if data.get("surrogate") and data.get("artefact") is not None:
             yield ("surrogate",), "is for a model without `artefact`: the model itself is explained"
@@ -272,6 +273,16 @@ def _broken_classes(
     for key in ("artefact", "surrogate"):
         if data.get(key):
             yield (key,), "is explained for binary and regression models only: remove it from a multiclass model"
+
+
+def _broken_reasons(data: dict[str, Any], task: Any, policy: dict[str, Any]) -> Iterator[Broken]:
+    """Reasons of decisions that the model does not make, or that nothing could give."""
+    place = ("policy", "explanation", "reason_codes")
+    asked = mapping(mapping(policy.get("explanation")).get("reason_codes"))
+    if asked and data.get("artefact") is None:
+        yield place, "needs the model itself: name it in `artefact`"
+    if asked and task != "binary" and asked.get("cases") != "all":
+        yield (*place, "cases"), f"must be `all`: a {task} model makes no decision"
 
 
 def _broken_labels(data: dict[str, Any], columns: dict[str, Any], task: Any) -> Iterator[Broken]:

@@ -148,6 +148,21 @@ class PerformancePolicy(Strict):
         return limits
 
 
+class ReasonCodesPolicy(Strict):
+    """Reasons that are kept for single rows of every night, where somebody must be able to say why at any time.
+
+    They are personal data: kept like the snapshot, encrypted, erased and purged with it, and in no published table.
+    """
+
+    cases: Literal["positive", "negative", "all"] = Field(
+        description="rows with this decision; a regression has only `all`"
+    )
+    top: Annotated[int, Field(ge=1, le=20)] = Field(default=4, description="reasons per row")
+    most: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10_000, description="rows of a night; where there are more, none are kept: NOT_EVALUATED"
+    )
+
+
 class ExplanationPolicy(Strict):
     """Whether an explanation is due, and how well the artefact must match the log."""
 
@@ -155,6 +170,10 @@ class ExplanationPolicy(Strict):
     agreement: Limit = Field(
         default=Limit(fail=1e-6), description="largest |model's own score - logged score| on the sample"
     )
+    dependence: Annotated[int, Field(ge=0, le=50)] = Field(
+        default=5, description="so many features of the largest importance are looked at along their values"
+    )
+    reason_codes: ReasonCodesPolicy | None = None
 
 
 class QualityPolicy(Strict):

@@ -19,7 +19,9 @@ Kept = Annotated[str, fits(AMOUNT, "an amount such as 400 days, 18 months or 6 y
 class Retention(Strict):
     """How long after its night a file is kept; what no class names is kept for good. The log is never purged."""
 
-    snapshots: Kept | None = Field(default=None, description="the frozen prediction logs (row-level)")
+    snapshots: Kept | None = Field(
+        default=None, description="the frozen prediction logs, and reasons kept for single rows (row-level)"
+    )
     inputs: Kept | None = Field(
         default=None,
         description="labels, references (row-level), models, configuration; from the last night that used it",

@@ -23,6 +23,9 @@ def explanation(model: ModelConfig, measured: Explanation | None) -> Iterator[Fi
         text = f"The model was not explained: {why}."
         required = model.policy.explanation.required
         yield not_evaluated(Stage.EXPLANATION, "explanation", text, n=measured.n, counts=required)
+    if measured.reason_codes is not None and measured.reason_codes.reason is not None:
+        text = f"The reasons of single rows were not kept: {measured.reason_codes.reason}"
+        yield not_evaluated(Stage.EXPLANATION, "reason_codes", text, n=measured.reason_codes.rows, counts=True)
     if measured.agreement is not None and is_set(model.policy.explanation.agreement):
         yield _agreement(model, measured, measured.agreement)
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import jinja2
 
 from audit_pipeline.evidence import plots, report_text, svg
+from audit_pipeline.evidence.plot_dependence import dependence_plot
 from audit_pipeline.evidence.plot_reliability import reliability_plot
 from audit_pipeline.evidence.report_charts import chart_name, chart_value, charts_section
 from audit_pipeline.evidence.report_concept import concept_section
@@ -213,6 +214,7 @@ def _template() -> jinja2.Template:
         "mark": svg.mark,
         "paired_bars": plots.paired_bars,
         "interval": plots.interval,
+        "dependence_plot": dependence_plot,
         "reliability_plot": reliability_plot,
     }
     return env.from_string(_read("report.html"))

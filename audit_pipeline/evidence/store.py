@@ -281,7 +281,9 @@ class Store:
 
     def _encrypted(self, result: AuditResult) -> dict[str, Any]:
         """Name the sha256 of each file of the result as it stands encrypted; it is no part of what "the same" means."""
-        files = (*((result.snapshot,) if result.snapshot else ()), *result.inputs)
+        reasons = result.explanation.reason_codes if result.explanation else None
+        own = (file for file in (result.snapshot, reasons.file if reasons else None) if file)
+        files = (*own, *result.inputs)
         found = {file.path: self.vault.ciphertext(file.path) for file in files}
         encrypted = {path: sha256 for path, sha256 in found.items() if sha256}
         return {"encrypted": encrypted} if encrypted else {}
@@ -350,7 +352,7 @@ def result_digest(result: AuditResult) -> str:
 
 
 def files_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every file a record names: snapshot, inputs, artifacts.
+    """Return every file a record names: snapshot, inputs, reasons of single rows, artifacts.
 
     Raises:
         EvidenceError: it is no record.
@@ -358,7 +360,9 @@ def files_of(record: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         result = record["result"]
         snapshot = [result["snapshot"]] if result["snapshot"] else []
-        files = [*snapshot, *result["inputs"], *record["execution"]["artifacts"]]
+        reasons = (result["explanation"] or {}).get("reason_codes") or {}
+        own = [reasons["file"]] if reasons.get("file") else []
+        files = [*snapshot, *result["inputs"], *own, *record["execution"]["artifacts"]]
         if all(isinstance(file[key], str) for file in files for key in ("path", "sha256")):
             return files
     except (KeyError, TypeError) as error:

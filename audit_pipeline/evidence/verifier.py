@@ -174,7 +174,9 @@ def check_record(pack: zipfile.ZipFile, said: Any, named: set[str], missing: set
     require(place == (said["model_id"], said["night"]), f"{name} is of another model-night")
     named.add(name)
     snapshot = [record["result"]["snapshot"]] if record["result"]["snapshot"] else []
-    for file in [*snapshot, *record["result"]["inputs"], *record["execution"]["artifacts"]]:
+    reasons = (record["result"]["explanation"] or {}).get("reason_codes") or {}
+    own = [reasons["file"]] if reasons.get("file") else []
+    for file in [*snapshot, *record["result"]["inputs"], *own, *record["execution"]["artifacts"]]:
         path = f"files/{file['path']}"
         if path in there:
             require(hashlib.sha256(pack.read(path)).hexdigest() == file["sha256"], f"{path} was changed")

@@ -26,7 +26,7 @@ ADVICE = "Run the model on a night's log by hand to see why; the reason is not s
 
 
 @dataclass(frozen=True, slots=True)
-class _Scored:
+class Scored:
     """The usable rows of the sample, and whether the model gives them the score that was logged."""
 
     model: Predictor
@@ -79,12 +79,12 @@ def explain(
     none = replace(none, n=len(scored.frame), agreement=scored.agreement)
     try:
         with guarded("Explaining the sample", advice=ADVICE), one_thread():
-            return _explained(scored, none)
+            return _explained(scored, none, model)
     except ExplainError as error:
         return replace(none, reason=str(error))
 
 
-def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget | None = None) -> Any:
+def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget) -> Any:
     """Return the model, under the name its configuration gives it."""
     named = model.artefact
     return load(
@@ -97,9 +97,7 @@ def _load(artefact: Path, model: ModelConfig, *, sha256: str, budget: Budget | N
     )
 
 
-def _scored(
-    estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget | None = None
-) -> _Scored:
+def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, rows: int, budget: Budget) -> Scored:
     """Draw the sample, set aside rows that cannot be explained, and score the rest."""
     types = {name: str(column.type) for name, column in model.columns.items()}
     wanted = predictor(estimator, features=model.features, known=types, task=model.task, budget=budget)
@@ -118,11 +116,24 @@ def _scored(
     if not np.isfinite(own).all():
         raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
     agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
-    return _Scored(model=wanted, frame=frame, agreement=agreement)
+    return Scored(model=wanted, frame=frame, agreement=agreement)
 
 
-def _explained(scored: _Scored, none: Explanation) -> Explanation:
-    """Attribute, hold the sums against the model's own output, and rank."""
+def scored_sample(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, seed: int, rows: int) -> Scored:
+    """Return the model and the sample that `explain` explains it on, for single rows; arguments as there.
+
+    Raises:
+        ExplainError: the model cannot be loaded, or cannot be used on the sample.
+    """
+    budget = Budget(model.artefact.seconds if model.artefact else SECONDS)
+    estimator = _load(artefact, model, sha256=sha256, budget=budget)
+    with guarded("Scoring the sample", advice=ADVICE), one_thread():
+        return _scored(estimator, snapshot, model, seed=seed, rows=rows, budget=budget)
+
+
+def _explained(scored: Scored, none: Explanation, model: ModelConfig) -> Explanation:
+    """Attribute, hold the sums against the model's own output, rank, and look along the first features."""
+    from audit_pipeline.explain.dependence import dependences
     from audit_pipeline.explain.engine_shap import attribute
     from audit_pipeline.explain.importance import importances
 
@@ -135,4 +146,10 @@ def _explained(scored: _Scored, none: Explanation) -> Explanation:
             f"{TOLERANCE * found.scale:.3g} is allowed. The model is not one this explainer reads correctly."
         )
         return replace(made, reason=reason)
-    return replace(made, importances=importances(found.values, scored.frame.iloc[found.picked]))
+    rows = scored.frame.iloc[found.picked]
+    ranked = importances(found.values, rows)
+    # a pseudonym is no category to be named, however often it is seen
+    shown = [i.feature for i in ranked if model.columns[i.feature].privacy != "direct_identifier"]
+    first = shown[: model.policy.explanation.dependence]
+    along = dependences(scored.model, rows, found.values, first, seed=none.seed)
+    return replace(made, importances=ranked, dependence=along)

@@ -1,7 +1,7 @@
 """Where the rows of one person are: in which files of the store, in which row groups; and where nobody can tell.
 
-Snapshots and references say whose a row is in the column with the role `subject_id`. Labels say it by the `row_id` they
-share with the snapshots of their model-night.
+Snapshots and references say whose a row is in the column with the role `subject_id`. Labels, and reasons of
+single rows, say it by the `row_id` they share with the snapshots of their model-night.
 """
 
 from collections import defaultdict
@@ -22,6 +22,7 @@ from audit_pipeline.vault import ENCRYPTED
 FOLDERS = ("inputs", "artifacts", "quarantine", "snapshots")  # in the order of erasing
 Rows = dict[int, Any]  # row group -> (rows,) bool, True for the person's
 Values = Mapping[str, set[Any]]  # column -> what the person is called in it
+BY_ROW = {"labels", "reason_codes"}  # roles of files that say it by the row id
 NO_PERSON = "has no column that says whose a row is (`role: subject_id`)"
 
 
@@ -111,7 +112,7 @@ class _Search:
             return self._names(persons), False, ""
         named = self._known.files.get(path)
         others = _models(self._known, path, self._known.persons)
-        if (named is not None and not named.roles <= {"labels"}) or not all(self._known.persons.get(m) for m in others):
+        if (named is not None and not named.roles <= BY_ROW) or not all(self._known.persons.get(m) for m in others):
             return {}, True, NO_PERSON
         columns = self._row_ids(path)
         return {column: self._rows_of_person(named) for column in columns}, True, "" if columns else NO_PERSON

@@ -295,6 +295,30 @@ CREATE TABLE importance (
     fidelity DOUBLE  -- of a surrogate: R2 on rows of the log that it was not fitted on
 );
 
+-- One row per feature and point: what the model says along the values of its most important features.
+CREATE TABLE dependence (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    feature VARCHAR,  -- raw feature
+    point INTEGER,  -- 1, 2, ... in rising order, or from the most frequent category; NULL: there are none, see `reason`
+    value DOUBLE,  -- of a number; NULL: a category
+    category VARCHAR,  -- of a category; NULL: a number
+    n BIGINT,  -- rows at this point: above the value before and not above this one, the last one's and more
+    pdp DOUBLE,  -- mean output over `lines` rows with the feature set to this, in the unit of `output`
+    ice_lo DOUBLE,  -- p10 of the rows' own lines, each less its mean over the points
+    ice_mid DOUBLE,  -- p50 of them
+    ice_hi DOUBLE,  -- p90 of them
+    ale DOUBLE,  -- accumulated local effect, 0 on average over the rows; NULL for categories
+    shap DOUBLE,  -- mean SHAP value of the point's rows, in the unit of audit.importance
+    shap_lo DOUBLE,  -- p10 of them
+    shap_hi DOUBLE,  -- p90 of them
+    n_rows BIGINT,  -- rows of the sample behind all points
+    lines BIGINT,  -- rows behind pdp and ice
+    output VARCHAR,  -- unit of pdp, ice and ale: probability or prediction
+    reason VARCHAR  -- why there are no points
+);
+
 -- One row per number: is it in control, among the nights before it? docs/decisions/0012 says how.
 CREATE TABLE control_chart (
     model_id VARCHAR,  -- model

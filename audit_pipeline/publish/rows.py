@@ -27,7 +27,8 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     rules = {c["name"]: _rule(c.get("generalised")) for c in snapshot["columns"]} if snapshot else {}
     for profile in result["profile"]:
         yield "column_profile", key | _profile(profile) | {"generalised": rules.get(profile["column"])}
-    for file in (*result["inputs"], *execution["artifacts"]):
+    reasons = (result["explanation"] or {}).get("reason_codes") or {}
+    for file in (*result["inputs"], *filter(None, [reasons.get("file")]), *execution["artifacts"]):
         yield "artifact", key | _artifact(file)
     for finding in result["decision"]["findings"]:
         yield "finding", key | finding
@@ -37,6 +38,7 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     yield from _domain(key, result["drift"])
     yield from _performance(key, result["performance"])
     yield from _importance(key, result["explanation"])
+    yield from _dependence(key, result["explanation"])
     yield from _fairness(key, result)
     yield from _charts(key, result.get("charts"))
 
@@ -189,6 +191,16 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
     same |= {"explains": explanation.get("explains", "model"), "fidelity": fidelity and fidelity["value"]}
     for importance in explanation["importances"]:
         yield "importance", key | importance | same
+
+
+def _dependence(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
+    """Rows of the points; records from before there were any lack the part."""
+    for along in explanation.get("dependence", ()) if explanation else ():
+        about = {name: along[name] for name in ("feature", "lines", "output", "reason")} | {"n_rows": along["n"]}
+        for place, point in enumerate(along["points"], start=1):
+            yield "dependence", key | point | about | {"point": place}
+        if not along["points"]:
+            yield "dependence", key | about
 
 
 MET = {"outcome": "PASS", "conclusion": "met"}

@@ -27,7 +27,7 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, columns: Sequence[Col
     """
     import pyarrow as pa
 
-    schema = _schema(columns)
+    schema = schema_of(columns)
     reader: Any = connection.sql(sql).to_arrow_reader(ROWS)  # streams: the result is never whole in memory
     with writer(path, schema) as out:
         held: list[Any] = []  # tables, fewer than ROWS rows in all
@@ -71,7 +71,7 @@ def _write_full(out: Any, table: Any) -> Any:
     return table.slice(at)
 
 
-def _schema(columns: Sequence[Column]) -> Any:
+def schema_of(columns: Sequence[Column]) -> Any:
     """Return the file's schema."""
     import pyarrow as pa
 

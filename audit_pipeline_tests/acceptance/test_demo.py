@@ -1,12 +1,15 @@
 """The demo as a stranger runs it: expected verdicts, nothing done twice, equal results, proof, rebuild, lineage."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from audit_pipeline.demo.incidents import expected
@@ -127,6 +130,31 @@ def test_every_lineage_event_is_valid_and_every_run_has_its_end(demo: Demo, tmp_
         check=False,
     )
     assert checked.returncode == 0, checked.stdout[-2000:]
+
+
+UNDONE: dict[str, Callable[[float], float]] = {  # unit of the contributions -> to what is logged
+    "log-odds": lambda x: 1 / (1 + math.exp(-x)),
+    "log of the expected count": math.exp,
+    "probability": lambda x: x,
+    "prediction": lambda x: x,
+}
+
+
+def test_each_model_says_why_of_one_prediction(demo: Demo) -> None:
+    for model, output in (
+        ("high_utilizer", "score"),
+        ("inpatient_admission", "score"),
+        ("outpatient_visits", "prediction"),
+    ):
+        log = pd.read_parquet(demo.root / "input" / "logs" / model / "2026-01-02.parquet").iloc[3]
+        ran = program(demo.root, "explain", model, "2026-01-02", "--id", log["request_id"], "--json")
+        assert ran.code == 0, ran.err[-2000:]
+        answer = json.loads(ran.out)
+        [row] = answer["rows"]
+        assert (row["row_id"], row["logged"]) == (log["request_id"], log[output])
+        total = row["base"] + sum(part["contribution"] for part in row["contributions"])
+        assert UNDONE[answer["unit"]](total) == pytest.approx(log[output], abs=1e-6)
+        assert log["person"] not in ran.out + ran.err
 
 
 def test_no_person_stands_anywhere_in_the_store(demo: Demo) -> None:

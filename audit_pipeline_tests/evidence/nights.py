@@ -18,6 +18,8 @@ from audit_pipeline.records import (
     ControlChart,
     ControlCharts,
     Decision,
+    Dependence,
+    DependencePoint,
     Distribution,
     Drift,
     DriftScore,
@@ -245,7 +247,27 @@ def explanation() -> Explanation:
         for i, (name, s, d) in enumerate(sizes)
     )
     method = "shap.TreeExplainer (path-dependent), sum of one-hot attributions"
-    return Explanation(method, "log-odds", rows, 727, 20260101, digest("model"), 4.1e-15, 3.3e-16)
+    return Explanation(
+        method, "log-odds", rows, 727, 20260101, digest("model"), 4.1e-15, 3.3e-16, dependence=dependence()
+    )
+
+
+def dependence() -> tuple[Dependence, ...]:
+    ages = tuple(
+        DependencePoint(
+            18.0 + 8 * i, None, 145, 0.2 + 0.004 * i * i, -0.06, 0.0, 0.07, 0.003 * i * i - 0.03, 0.1, 0.0, 0.2
+        )
+        for i in range(5)
+    )
+    plans = tuple(
+        replace(ages[0], value=None, category=name, n=n, pdp=pdp, ale=None)
+        for name, n, pdp in (("plan_11", 410, 0.31), ("plan_13", 202, 0.27), ("plan_02", 98, 0.25))
+    )
+    return (
+        Dependence("age", "probability", 727, 200, ages),
+        Dependence("plan", "probability", 727, 200, plans),
+        Dependence("enrolled", "probability", 727, 200, (), "Dates have no points to look at."),
+    )
 
 
 def finding(stage: Stage, name: str, outcome: Outcome, reason: str, **more: object) -> Finding:

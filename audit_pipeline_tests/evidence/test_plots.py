@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from audit_pipeline.evidence import plots
 from audit_pipeline.evidence.plot_control import ChartNight, control_plot
+from audit_pipeline.evidence.plot_dependence import dependence_plot
 from audit_pipeline.evidence.plots import PsiRow
 from audit_pipeline.evidence.svg import Scale, fit, mark, padded, ticks
-from audit_pipeline.records import Bin, ChartPoint, HistoryPoint, Outcome
+from audit_pipeline.records import Bin, ChartPoint, Dependence, DependencePoint, HistoryPoint, Outcome
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ANY = st.none() | st.floats()  # NaN and infinity as well: a drawing must survive what should not be there
@@ -265,3 +266,35 @@ def test_a_control_chart_survives_what_should_not_be_there(
 ) -> None:
     nights = [chart_night(day, value, limits, *(("limits",) if broken else ())) for day, value in enumerate(values)]
     assert_inside(control_plot(nights, name="rows", write=lambda x: f"{x:.2g}"))
+
+
+SMALL = st.floats(-1e6, 1e6)
+SHARE = st.integers(11, 10_000)
+
+
+def a_point(value: float | None, category: str | None, pdp: float, n: int, ale: float | None) -> DependencePoint:
+    return DependencePoint(value, category, n, pdp, -0.5, 0.0, 0.5, ale, 0.1, 0.0, 0.2)
+
+
+def test_a_dependence_has_its_line_its_band_and_its_rows_where_they_belong() -> None:
+    # x from 64 to 440 px for values 0 to 4; the band is 0.5 about the mean of the PDP (2), from 1 to 3: padded
+    # by a tenth to 0.8 ... 3.2, over 172 to 12 px
+    points = tuple(a_point(float(v), None, 1.0 + v / 2, n, v / 2 - 1) for v, n in ((0, 30), (2, 60), (4, 15)))
+    svg = dependence_plot(Dependence("x", "probability", 105, 105, points))
+    assert circle_x(svg, "dot") == [64.0, 252.0, 440.0]
+    heights = [float(e.attrib["cy"]) for e in ElementTree.fromstring(svg).iter("circle")]
+    assert heights == [158.7, 92.0, 25.3]  # 172 - 160 * (1 - 0.8) / 2.4
+    lines = [e.attrib["points"] for e in ElementTree.fromstring(svg).iter("polyline")]
+    assert lines[0] == lines[1] == "64,158.7 252,92 440,25.3"  # ALE rises as PDP does, and is drawn at its level
+    bars = [float(e.attrib["height"]) for e in ElementTree.fromstring(svg).iter("rect")]
+    assert bars == [13.0, 26.0, 6.5]
+    assert_inside(svg)
+
+
+@given(st.lists(st.tuples(SMALL, SMALL, SHARE, SMALL), min_size=2, max_size=10, unique_by=lambda t: round(t[0], 3)))
+@settings(max_examples=60, deadline=None)
+def test_a_dependence_stays_on_its_paper(drawn: list[tuple[float, float, int, float]]) -> None:
+    along = [a_point(v, None, pdp, n, ale) for v, pdp, n, ale in sorted(drawn)]
+    assert_inside(dependence_plot(Dependence("x", "prediction", 9, 9, tuple(along))))
+    named = [a_point(None, f"{'name of a category ' * 3}{i}", pdp, n, None) for i, (_, pdp, n, _) in enumerate(drawn)]
+    assert_inside(dependence_plot(Dependence("<x>", "prediction", 9, 9, tuple(named))))

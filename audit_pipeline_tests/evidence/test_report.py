@@ -303,6 +303,16 @@ def test_hostile_names_and_reasons_are_text_and_nothing_else() -> None:
                 method=HOSTILE,
                 output=HOSTILE,
                 importances=tuple(replace(i, feature=HOSTILE) for i in result.explanation.importances),
+                dependence=tuple(
+                    replace(
+                        d,
+                        feature=HOSTILE,
+                        output=HOSTILE,
+                        points=tuple(replace(p, category=p.category and HOSTILE) for p in d.points),
+                        reason=d.reason and HOSTILE,
+                    )
+                    for d in result.explanation.dependence
+                ),
             ),
             decision=replace(result.decision, conclusion=HOSTILE, findings=(*result.decision.findings, bad)),
         ),
@@ -315,6 +325,16 @@ def test_hostile_names_and_reasons_are_text_and_nothing_else() -> None:
     assert "b" not in {t for t, _ in page.tags}
     assert not any(k.startswith("on") for _, a in page.tags for k in a)
     assert HOSTILE in page.said("findings")
+
+
+def test_the_dependence_of_a_feature_is_drawn_and_one_without_says_why() -> None:
+    page = Page(render(nights.warn_night()))
+    said = page.said("explanation")
+    assert "What the model says along a feature’s values" in said
+    assert "plan_13" in said
+    assert "Dates have no points to look at." in said
+    labels = [attributes.get("aria-label") for _, attributes in page.tags]
+    assert {"Output along age", "Output by plan"} <= set(labels)
 
 
 def test_many_columns_stay_within_the_budget_and_none_is_dropped_in_silence() -> None:
