@@ -8,7 +8,7 @@ made from one raw feature are summed. For a linear model that sum is the raw fea
 is when no path splits on two columns of one feature. Anything else is a black box: permutations of raw columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,17 +39,21 @@ class Attribution:
     scale: float  # largest |model's own output|, 1.0 when it is always 0
     method: str
     output: str  # unit
+    centre: Floats | None = None  # (features,): values + centre is the same on any background; None: of a black box
 
 
-def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribution:
+def attribute(
+    model: Predictor, frame: "pd.DataFrame", *, seed: int, background: "pd.DataFrame | None" = None
+) -> Attribution:
     """Return the SHAP values of the rows of `frame`: of all, or of a seeded part when the model is a black box.
 
     Args:
         model: the loaded model.
         frame: (n, features) raw rows as the model was trained, n >= 50.
         seed: of the background, the rows picked and the permutations; used by a black box only.
+        background: rows a black box's background is drawn from, whatever `frame` is; default: `frame`.
     """
-    return _last_step(model, frame) or _black_box(model, frame, seed=seed)
+    return _last_step(model, frame) or _black_box(model, frame, seed=seed, background=background)
 
 
 def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
@@ -65,9 +69,11 @@ def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
         return None
     try:
         values, base, method = _linear(last, matrix) if scale.engine == "linear" else _tree(last, matrix)
+        centre = np.ravel(last.coef_) * matrix.mean(axis=0) if scale.engine == "linear" else np.zeros(len(sources))
     except Exception:  # noqa: BLE001  a model SHAP cannot read (it raises many classes) is a black box
         return None
-    return _added_up(model, frame, scale, _folded(values, sources, len(raw)), base, method, sources)
+    found = _added_up(model, frame, scale, _folded(values, sources, len(raw)), base, method, sources)
+    return replace(found, centre=_folded(centre[None], sources, len(raw))[0])
 
 
 def _split(estimator: Any) -> tuple[Any, Any]:
@@ -141,22 +147,26 @@ def _added_up(
     )
 
 
-def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int) -> Attribution:
+def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int, background: "pd.DataFrame | None") -> Attribution:
     """Explain any model by permutations of its raw columns, within `PREDICTIONS`."""
     rng = np.random.default_rng(seed)
     fewest, most = BLACK_BOX_ROWS
     affordable = PREDICTIONS // (PERMUTATIONS * 2 * len(model.columns) * BACKGROUND)
     picked = np.sort(rng.permutation(len(frame))[: min(most, max(fewest, affordable))])
-    background = np.sort(rng.permutation(len(frame))[:BACKGROUND])
+    if background is None:
+        background = frame
+    else:
+        rng = np.random.default_rng(seed)  # the same rows of it for any frame
+    hidden = background.iloc[np.sort(rng.permutation(len(background))[:BACKGROUND])]
     rows = frame.iloc[picked]
-    values, base = permutation_shap(model.score, rows, frame.iloc[background], permutations=PERMUTATIONS, seed=seed)
+    values, base = permutation_shap(model.score, rows, hidden, permutations=PERMUTATIONS, seed=seed)
     own = model.score(rows)
     return Attribution(
         values=values,
         picked=picked,
         error=_gap(values, base, own),
         scale=_size(own),
-        method=f"permutation SHAP ({PERMUTATIONS} orders forward and backward, {len(background)} background rows)",
+        method=f"permutation SHAP ({PERMUTATIONS} orders forward and backward, {len(hidden)} background rows)",
         output="probability" if model.gives_probability else "prediction",
     )
 

@@ -9,14 +9,17 @@ import numpy as np
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModelError
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Predictor, as_trained, predictor
+from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
 from audit_pipeline.explain.model_file import load, one_thread
-from audit_pipeline.explain.sample import draw
+from audit_pipeline.explain.sample import stratified
 from audit_pipeline.records import Explanation
 from audit_pipeline.small_cells import of_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from audit_pipeline.explain.engine_shap import Attribution
+    from audit_pipeline.explain.reference import Beside
 
 MINIMUM_ROWS = 50  # under this a mean |SHAP| says little
 TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
@@ -30,9 +33,20 @@ class _Scored:
     model: Predictor
     frame: "pd.DataFrame"
     agreement: float | None
+    others: "pd.DataFrame"  # columns beside the features: row id, slices
+    drawn: str  # how
 
 
-def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, seed: int, rows: int) -> Explanation:
+def explain(
+    snapshot: Path,
+    artefact: Path,
+    model: ModelConfig,
+    *,
+    sha256: str,
+    seed: int,
+    rows: int,
+    beside: "Beside | None" = None,
+) -> Explanation:
     """Explain one model on a seeded sample of one snapshot; the same arguments give the same bits.
 
     Args:
@@ -42,6 +56,7 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
         sha256: what the artefact must hash to, in hex.
         seed: of every random choice.
         rows: upper bound of the sample.
+        beside: reference and outcomes, for what is told beside the importances; None: there are none.
 
     Returns:
         The explanation; without importances, and with the reason, when there is none.
@@ -69,12 +84,14 @@ def explain(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256: str, 
     except ExplainError as error:
         return replace(none, reason=str(error))
     # what follows may fail; the agreement stands, over these n rows
-    none = replace(none, n=len(scored.frame), agreement=scored.agreement)
-    try:
-        with guarded("Explaining the sample", advice=ADVICE), one_thread():
-            return _explained(scored, none)
-    except ExplainError as error:
-        return replace(none, reason=str(error))
+    none = replace(none, n=len(scored.frame), agreement=scored.agreement, sample=scored.drawn)
+    with one_thread():
+        try:
+            with guarded("Explaining the sample", advice=ADVICE):
+                made, found = _explained(scored, none)
+        except ExplainError as error:
+            made, found = replace(none, reason=str(error)), None
+        return _overall(made, scored, found, model, rows, beside)
 
 
 def _load(artefact: Path, model: ModelConfig, *, sha256: str) -> Any:
@@ -92,11 +109,13 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     """Draw the sample, set aside rows that cannot be explained, and score the rest."""
     types = {name: str(column.type) for name, column in model.columns.items()}
     wanted = predictor(estimator, features=model.features, known=types, task=model.task)
-    columns = dict.fromkeys((*wanted.columns, model.output))
-    sample = draw(snapshot, columns, row_id=model.row_id, seed=seed, rows=rows)
+    slices = (column for columns in (model.fairness.sliced if model.fairness else ()) for column in columns)
+    others = dict.fromkeys((model.row_id, *slices))
+    columns = dict.fromkeys((*wanted.columns, model.output, *others))
+    sample, drawn = stratified(snapshot, columns, row_id=model.row_id, output=model.output, seed=seed, rows=rows)
     logged = sample[model.output].astype(np.float64).to_numpy()
     frame = as_trained(sample, wanted.columns, types)
-    usable = np.isfinite(logged) & ~_infinite(frame)
+    usable = np.isfinite(logged) & finite(frame)
     if int(usable.sum()) < MINIMUM_ROWS:
         raise ExplainError(
             f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
@@ -107,17 +126,28 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     if not np.isfinite(own).all():
         raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
     agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
-    return _Scored(model=wanted, frame=frame, agreement=agreement)
+    kept = sample.loc[usable, list(others)].reset_index(drop=True)
+    return _Scored(model=wanted, frame=frame, agreement=agreement, others=kept, drawn=drawn)
 
 
-def _infinite(frame: "pd.DataFrame") -> Any:
-    """Return (n,) whether a row holds an infinite number, which no model takes."""
-    numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
-    return np.isinf(numbers).any(axis=1)
+def _overall(
+    made: Explanation,
+    scored: _Scored,
+    found: "Attribution | None",
+    model: ModelConfig,
+    rows: int,
+    beside: "Beside | None",
+) -> Explanation:
+    """Add what is told beside the importances."""
+    from audit_pipeline.explain.overall import Night, overall
+    from audit_pipeline.explain.reference import Beside
+
+    night = Night(scored.model, scored.frame, scored.others, seed=made.seed, rows=rows)
+    return overall(made, night, found, model, beside or Beside())
 
 
-def _explained(scored: _Scored, none: Explanation) -> Explanation:
-    """Attribute, hold the sums against the model's own output, and rank."""
+def _explained(scored: _Scored, none: Explanation) -> "tuple[Explanation, Attribution | None]":
+    """Attribute, hold the sums against the model's own output, and rank; no SHAP values where they do not add up."""
     from audit_pipeline.explain.engine_shap import attribute
     from audit_pipeline.explain.importance import importances
 
@@ -129,5 +159,5 @@ def _explained(scored: _Scored, none: Explanation) -> Explanation:
             f"The SHAP values do not add up to the model's {found.output}: off by {found.error:.3g} where "
             f"{TOLERANCE * found.scale:.3g} is allowed. The model is not one this explainer reads correctly."
         )
-        return replace(made, reason=reason)
-    return replace(made, importances=importances(found.values, scored.frame.iloc[found.picked]))
+        return replace(made, reason=reason), None
+    return replace(made, importances=importances(found.values, scored.frame.iloc[found.picked])), found

@@ -101,6 +101,12 @@ def as_trained(sample: "pd.DataFrame", columns: tuple[str, ...], types: Mapping[
     return table({column: _typed(sample[column], types[column]) for column in columns})
 
 
+def finite(frame: "pd.DataFrame") -> NDArray[np.bool_]:
+    """Return (n,) whether a row holds no infinite number, which no model takes."""
+    numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
+    return np.asarray(~np.isinf(numbers).any(axis=1), dtype=np.bool_)
+
+
 def table(columns: Mapping[str, NDArray[Any]]) -> "pd.DataFrame":
     """Return a frame whose columns keep their dtype: pandas 3 would read object as `str`, with its own missing."""
     import pandas as pd
