@@ -16,6 +16,7 @@ from audit_pipeline.durable import write_whole
 from audit_pipeline.evidence import Committed, SigningKey, Store
 from audit_pipeline.records import (
     AppliedLimit,
+    AttributionDrift,
     AuditResult,
     Baseline,
     CheckResult,
@@ -35,21 +36,27 @@ from audit_pipeline.records import (
     FileRef,
     Finding,
     Generalised,
+    GroupImportance,
     Grouping,
     GroupMetric,
     Importance,
     JointAnomaly,
     JointBaseline,
     Maturity,
+    MovedAttribution,
     Outcome,
     Performance,
     PerformanceMetric,
+    PermutationImportance,
+    PermutedFeature,
     QualityScore,
     ReliabilityBin,
     RowGroup,
     Severity,
     Snapshot,
     Stage,
+    Stress,
+    StressTest,
     Validation,
 )
 
@@ -211,7 +218,25 @@ def _estimate() -> PerformanceMetric:
 
 def _explanation() -> Explanation:
     age = Importance("age", 0.4, 0.35, 0.45, 1, False, -0.6, 1.0)
-    return Explanation("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16)
+    why = "a reason, so that every column is filled"
+    moved = MovedAttribution("age", 0.2, 0.42, 0.4, 1, 1, 0.3)
+    return Explanation(
+        *("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16),
+        sample="100 of 300 rows, in proportion to the tenths of score",
+        groups=(GroupImportance("site", "north", 60, (age,)), GroupImportance("all", "all", 0, (), why)),
+        permutation=PermutationImportance(
+            *("brier", "reference", 0.2, (PermutedFeature("age", 0.03, 0.01, 0.05),), 300, 5, 7), reason=why
+        ),
+        attribution=AttributionDrift((moved,), 0.99, 0.98, 0.2, 0.9, 0.3, 100, 2000, 499, 7, why),
+        stress=Stress(
+            (
+                StressTest("missing", "age", 0.05, 0.01, 0.2),
+                StressTest("noise", "age", 0.05, 0.001, 0.02),
+                StressTest("increasing", "age", None, None, None, why),
+            ),
+            *(300, 0.05, "reference", 7),
+        ),
+    )
 
 
 def _fairness() -> Fairness:

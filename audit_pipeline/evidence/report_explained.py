@@ -23,6 +23,7 @@ from audit_pipeline.records import (
 )
 from audit_pipeline.small_cells import MOST
 
+LISTED = 20  # features of the table; the record and audit.attribution hold all
 DRAWN = 12  # features in the drawing of what changed
 NAMED = 3  # features of a group
 LOSSES = {"brier": "Brier score", "squared_error": "mean squared error"}
@@ -52,6 +53,7 @@ class ExplainedSection:
     """What the template shows."""
 
     rows: tuple[FeatureRow, ...]  # in order of importance
+    others: int  # features that are not listed
     loss: str
     domain: tuple[float, float]  # axis of the rises
     changed: str  # drawing; "" when nothing was compared
@@ -70,9 +72,13 @@ def explained_section(result: AuditResult) -> ExplainedSection | None:
     permuted = {p.feature: p for p in e.permutation.features} if e.permutation else {}
     moved = {m.feature: m for m in e.attribution.features} if e.attribution else {}
     order = [i.feature for i in e.importances] or list(permuted)
+    rows = [
+        FeatureRow(name, permuted.get(name), moved.get(name)) for name in order if name in permuted or name in moved
+    ]
     broken = {f.column: f for f in mine if f.name == "monotone"}
     return ExplainedSection(
-        rows=tuple(FeatureRow(name, permuted.get(name), moved.get(name)) for name in order if permuted or moved),
+        rows=tuple(rows[:LISTED]),
+        others=max(0, len(rows) - LISTED),
         loss=LOSSES.get(e.permutation.loss, "loss") if e.permutation else "loss",
         domain=padded([0.0, *(end for p in permuted.values() for end in (p.lo, p.hi))]),
         changed=_changed(e),

@@ -11,6 +11,7 @@ from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModel
 from audit_pipeline.explain.guard import guarded
 from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
 from audit_pipeline.explain.model_file import load, one_thread
+from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.sample import stratified
 from audit_pipeline.records import Explanation
 from audit_pipeline.small_cells import of_in_words
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from audit_pipeline.explain.reference import Beside
 
 MINIMUM_ROWS = 50  # under this a mean |SHAP| says little
-TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
 ADVICE = "Run the model on a night's log by hand to see why; the reason is not shown, it may hold values."
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.blocks import Score, scores
 from audit_pipeline.explain.inputs import Floats
 from audit_pipeline.records import PermutedFeature
@@ -44,10 +45,17 @@ def permuted(
         frame: (n, features) the rows, in training types; n >= 2.
         labels: (n,) what came true.
         shuffles: (REPEATS, n) orders of the rows.
+
+    Raises:
+        ExplainError: a row has no number.
     """
     names = [str(name) for name in frame.columns]
     variants = [{name: frame[name].to_numpy()[order]} for name in names for order in shuffles]
-    before, *after = (scores(score, frame, [{}, *variants]) - labels) ** 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = (scores(score, frame, [{}, *variants]) - labels) ** 2
+    if not np.isfinite(losses).all():
+        raise ExplainError("The model gives some rows no number when a feature is shuffled.")
+    before, *after = losses
     rises = np.reshape(after, (len(names), *shuffles.shape)) - before
     found = [_feature(name, rise) for name, rise in zip(names, rises, strict=True)]
     return float(before.mean()), tuple(sorted(found, key=lambda f: (-f.value, f.feature)))

@@ -121,6 +121,8 @@ class _Under:
 
     def test(self, test: str, name: str | None, out: Floats) -> StressTest:
         """Hold outputs against those before."""
+        if not np.isfinite(out).all():
+            return StressTest(test, name, None, None, None, "The model gives some rows no number.")
         change = np.abs(out - self._before)
         share = None
         if self._threshold is not None:
