@@ -33,10 +33,14 @@ def test_equal_to_scikit_learn_on_the_same_shuffles(task: str) -> None:
     labels = outcome(frame)
     if task == "binary":
         model: Pipeline = pipeline(GradientBoostingClassifier(n_estimators=10, random_state=0)).fit(frame, labels)
-        scoring, score = "neg_brier_score", lambda rows: model.predict_proba(rows)[:, 1]
+        scoring = "neg_brier_score"
     else:
         model = pipeline(LinearRegression()).fit(frame, labels)
-        scoring, score = "neg_mean_squared_error", model.predict
+        scoring = "neg_mean_squared_error"
+
+    def score(rows: pd.DataFrame) -> Any:
+        return model.predict_proba(rows)[:, 1] if task == "binary" else model.predict(rows)
+
     theirs = permutation_importance(model, frame, labels, scoring=scoring, n_repeats=REPEATS, random_state=5)
     before, found = permuted(score, frame, labels.astype(float), shuffles_of_sklearn(200, 5))
     assert before == pytest.approx(((score(frame) - labels) ** 2).mean())
