@@ -19,6 +19,7 @@ from audit_pipeline.explain.inputs import Floats
 from audit_pipeline.records import AttributionDrift, MovedAttribution
 
 DRAWS = 499
+CELLS = 2_000_000  # resampled rows in memory at a time
 LOW = 0.05  # share of resamples below `ndcg_low`
 EQUAL = 1e-9  # what rounding alone may tell apart
 
@@ -121,10 +122,15 @@ def _places(values: Floats) -> list[int]:
 
 def _resampled(sizes: Floats, *, rows: int, seed: int) -> Floats:
     """Return (DRAWS, features) means over `rows` rows of the reference, drawn with replacement."""
-    drawn = np.random.default_rng(seed).integers(0, len(sizes), size=(DRAWS, rows))
-    flat = drawn + np.arange(DRAWS)[:, None] * len(sizes)
-    counts = np.bincount(flat.ravel(), minlength=DRAWS * len(sizes)).reshape(DRAWS, len(sizes))
-    return np.asarray(counts @ sizes / rows, dtype=np.float64)
+    rng, k = np.random.default_rng(seed), len(sizes)
+    at_once = max(1, CELLS // max(rows, k))
+    means = []
+    for first in range(0, DRAWS, at_once):
+        draws = min(at_once, DRAWS - first)
+        drawn = rng.integers(0, k, size=(draws, rows)) + np.arange(draws)[:, None] * k
+        counts = np.bincount(drawn.ravel(), minlength=draws * k).reshape(draws, k)
+        means.append(counts @ sizes / rows)
+    return np.concatenate(means)
 
 
 def _p(found: float, null: Floats) -> float:
