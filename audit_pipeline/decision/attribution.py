@@ -1,5 +1,6 @@
 """Is the model driven by what drove it on the reference, and does its output hold under stress?"""
 
+import math
 from collections.abc import Iterator
 
 from audit_pipeline.config import Limit, ModelConfig
@@ -35,7 +36,7 @@ def attribution(model: ModelConfig, measured: Explanation | None) -> Iterator[Fi
         yield not_evaluated(Stage.EXPLANATION, DRIFT, text, n=found.n, counts=model.policy.explanation.required)
         return
     sure = [moved for moved in found.features if (moved.adjusted_p or 0.0) <= policy.alpha]
-    top = max(sure or found.features, key=lambda moved: moved.distance or 0.0)
+    top = max(sure or found.features, key=lambda moved: math.inf if moved.distance is None else moved.distance)
     judgement = against_limit(top.distance, policy.wasserstein) if sure else None
     yield _finding(
         DRIFT,
@@ -56,7 +57,11 @@ def _first(model: ModelConfig) -> float | None:
 def _moved(top: MovedAttribution, found: AttributionDrift) -> str:
     """Say what moved most, and what became of its place."""
     places = f"{top.rank}" if top.rank == top.rank_reference else f"{top.rank}, {top.rank_reference} on the reference"
-    far = "from one value to others" if top.distance is None else f"by {number(top.distance)} standard deviations"
+    far = (
+        "from one and the same value, which gives no unit to measure in"
+        if top.distance is None
+        else f"by {number(top.distance)} standard deviations"
+    )
     return (
         f"The contributions of {top.feature} moved most from the reference's, {far} (adjusted p "
         f"{number(top.adjusted_p)}); its rank is {places}. {found.n:,} rows against {found.n_reference:,}."

@@ -21,7 +21,7 @@ from audit_pipeline.records import AttributionDrift, MovedAttribution
 DRAWS = 499
 CELLS = 2_000_000  # resampled rows in memory at a time
 LOW = 0.05  # share of resamples below `ndcg_low`
-EQUAL = 1e-9  # what rounding alone may tell apart
+GRAIN = 1e-9  # of the largest SHAP value: what is nearer is the same, since rounding alone tells it apart
 
 
 def attribution_drift(
@@ -41,13 +41,15 @@ def attribution_drift(
     resampled = _resampled(sizes, rows=len(night), seed=seed)
     gain, null_gain = ndcg(then, now[None])[0], ndcg(then, resampled)
     correlation, null_correlation = rank_correlation(then, now[None])[0], rank_correlation(then, resampled)
+    grain = GRAIN * (float(sizes.max()) or 1.0)
+    steps = np.rint(reference / grain), np.rint(night / grain)
     moved = []
     for i, (name, rank, before) in enumerate(zip(features, _places(now), _places(then), strict=True)):
-        far, gap = distance(reference[:, i], night[:, i])
+        far, gap = distance(steps[0][:, i], steps[1][:, i])
         p = min(1.0, len(features) * _chance(gap, len(reference), len(night)))
         moved.append(MovedAttribution(name, far, float(now[i]), float(then[i]), rank, before, p))
     return AttributionDrift(
-        features=tuple(sorted(moved, key=lambda m: (-(m.distance or 0.0), m.feature))),
+        features=tuple(sorted(moved, key=lambda m: (-(np.inf if m.distance is None else m.distance), m.feature))),
         ndcg=float(gain),
         ndcg_low=float(np.quantile(null_gain, LOW)),
         ndcg_p=_p(gain, null_gain),
@@ -68,11 +70,10 @@ def distance(reference: Floats, night: Floats) -> tuple[float | None, float]:
     points = np.sort(np.concatenate([reference, night]))
     below = [np.searchsorted(np.sort(side), points, side="right") / side.size for side in (reference, night)]
     gaps = np.abs(below[0] - below[1])
-    area, unit = float((gaps[:-1] * np.diff(points)).sum()), float(reference.std())
-    tiny = EQUAL * float(np.abs(points[[0, -1]]).max())
-    if unit <= tiny:
-        return (0.0, 0.0) if area <= tiny else (None, float(gaps.max()))
-    return area / unit, float(gaps.max())
+    area, gap = float((gaps[:-1] * np.diff(points)).sum()), float(gaps.max())
+    if np.ptp(reference) == 0:
+        return (0.0 if area == 0 else None), gap
+    return area / float(reference.std()), gap
 
 
 def _chance(gap: float, n: int, m: int) -> float:
@@ -135,4 +136,4 @@ def _resampled(sizes: Floats, *, rows: int, seed: int) -> Floats:
 
 def _p(found: float, null: Floats) -> float:
     """Return the share of resamples that come out as low, the night counted as one."""
-    return float((1 + np.count_nonzero(null <= found + EQUAL)) / (1 + null.size))
+    return float((1 + np.count_nonzero(null <= found + GRAIN)) / (1 + null.size))

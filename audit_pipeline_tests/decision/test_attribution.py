@@ -56,7 +56,8 @@ def test_a_comparison_that_was_not_made_has_not_passed(required: bool, verdict: 
 
 def test_a_move_from_one_value_is_not_evaluated_and_without_a_limit_nothing_is_said() -> None:
     made = model(artefact=True)
-    found = finding(judged(made, attribution=drifted(moved(None, 0.0))), "attribution_drift", "age")
+    features = (moved(None, 0.0), moved(0.1, 0.0, feature="ward"))
+    found = finding(judged(made, attribution=drifted(*features)), "attribution_drift", "age")
     assert (found.outcome, found.value) == (NONE, None)
     shown = model(artefact=True, explanation={"attribution_drift": {"wasserstein": {}}})
     names = {f.name for f in judged(shown, attribution=drifted(moved(9.0, 0.0)))}
