@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.folding import Sources, trace
 from audit_pipeline.explain.inputs import Floats, Predictor
 from audit_pipeline.explain.outputs import Margin, margin
 from audit_pipeline.explain.permutation import permutation_shap
+from audit_pipeline.small_cells import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,8 @@ class Attribution:
     """SHAP values over raw features, and how well they add up."""
 
     values: Floats  # (k, features), in `output` units
-    picked: NDArray[np.intp]  # (k,) positions in the sample of the explained rows
+    base: float  # output with nothing known of a row, in `output` units
+    picked: NDArray[np.intp]  # (k,) positions of the explained rows in the sample, or among `only`
     error: float  # largest |sum of a row + base - model's own output|
     scale: float  # largest |model's own output|, 1.0 when it is always 0
     method: str
@@ -42,21 +45,19 @@ class Attribution:
     centre: Floats | None = None  # (features,): values + centre is the same on any background; None: of a black box
 
 
-def attribute(
-    model: Predictor, frame: "pd.DataFrame", *, seed: int, background: "pd.DataFrame | None" = None
-) -> Attribution:
+def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int, only: "pd.DataFrame | None" = None) -> Attribution:
     """Return the SHAP values of the rows of `frame`: of all, or of a seeded part when the model is a black box.
 
     Args:
         model: the loaded model.
         frame: (n, features) raw rows as the model was trained, n >= 50.
         seed: of the background, the rows picked and the permutations; used by a black box only.
-        background: rows a black box's background is drawn from, whatever `frame` is; default: `frame`.
+        only: (k, features) rows to explain instead; `frame` is then only what they are explained against.
     """
-    return _last_step(model, frame) or _black_box(model, frame, seed=seed, background=background)
+    return _last_step(model, frame, only) or _black_box(model, frame, only, seed=seed)
 
 
-def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
+def _last_step(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | None") -> Attribution | None:
     """Explain the last step on transformed rows and fold back; None when that is not possible."""
     head, last = _split(model.estimator)
     scale = margin(last)
@@ -64,15 +65,21 @@ def _last_step(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
     sources = trace(head, raw) if scale else None
     if scale is None or sources is None:
         return None
-    matrix = _transformed(head, model.rows(frame))
+    wanted = frame if only is None else only
+    matrix = _transformed(head, model.rows(wanted))
     if matrix is None or matrix.shape[1] != len(sources):
         return None
     try:
-        values, base, method = _linear(last, matrix) if scale.engine == "linear" else _tree(last, matrix)
-        centre = np.ravel(last.coef_) * matrix.mean(axis=0) if scale.engine == "linear" else np.zeros(len(sources))
+        if scale.engine == "tree":
+            values, base, method = _tree(last, matrix)
+            centre = np.zeros(len(sources))
+        else:
+            background = matrix if only is None else _transformed(head, model.rows(frame))
+            values, base, method = _linear(last, matrix, background)
+            centre = np.ravel(last.coef_) * (matrix if background is None else background).mean(axis=0)
     except Exception:  # noqa: BLE001  a model SHAP cannot read (it raises many classes) is a black box
         return None
-    found = _added_up(model, frame, scale, _folded(values, sources, len(raw)), base, method, sources)
+    found = _added_up(model, wanted, scale, _folded(values, sources, len(raw)), base, method, sources)
     return replace(found, centre=_folded(centre[None], sources, len(raw))[0])
 
 
@@ -92,11 +99,13 @@ def _transformed(head: Any, rows: Any) -> Floats | None:
     return np.asarray(out.toarray() if hasattr(out, "toarray") else out, dtype=np.float64)
 
 
-def _linear(last: Any, matrix: Floats) -> tuple[Floats, float, str]:
+def _linear(last: Any, matrix: Floats, sample: Floats | None) -> tuple[Floats, float, str]:
     """Return (n, m) SHAP values of a linear model against the mean of the sample, and the base."""
     import shap
 
-    background = shap.maskers.Independent(matrix, max_samples=len(matrix))
+    if sample is None:
+        raise ValueError("the sample would fill the memory")
+    background = shap.maskers.Independent(sample, max_samples=len(sample))
     coefficients = np.ravel(last.coef_)
     intercept = float(np.ravel(last.intercept_)[0])
     explainer = shap.LinearExplainer((coefficients, intercept), background)
@@ -139,6 +148,7 @@ def _added_up(
     repeated = len(set(sources)) < len(sources)
     return Attribution(
         values=values,
+        base=base,
         picked=np.arange(len(frame)),
         error=_gap(values, base, own),
         scale=_size(own),
@@ -147,26 +157,28 @@ def _added_up(
     )
 
 
-def _black_box(model: Predictor, frame: "pd.DataFrame", *, seed: int, background: "pd.DataFrame | None") -> Attribution:
+def _black_box(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | None", *, seed: int) -> Attribution:
     """Explain any model by permutations of its raw columns, within `PREDICTIONS`."""
     rng = np.random.default_rng(seed)
     fewest, most = BLACK_BOX_ROWS
     affordable = PREDICTIONS // (PERMUTATIONS * 2 * len(model.columns) * BACKGROUND)
     picked = np.sort(rng.permutation(len(frame))[: min(most, max(fewest, affordable))])
-    if background is None:
-        background = frame
-    else:
-        rng = np.random.default_rng(seed)  # the same rows of it for any frame
-    hidden = background.iloc[np.sort(rng.permutation(len(background))[:BACKGROUND])]
-    rows = frame.iloc[picked]
-    values, base = permutation_shap(model.score, rows, hidden, permutations=PERMUTATIONS, seed=seed)
+    background = np.sort(rng.permutation(len(frame))[:BACKGROUND])
+    if only is not None:
+        if len(only) > max(most, affordable):
+            text = f"The model is a black box, of which {max(most, affordable):,} rows can be explained one by one; "
+            raise ExplainError(f"{text}{in_words(len(only))} are asked for.")
+        picked = np.arange(len(only))
+    rows = frame.iloc[picked] if only is None else only
+    values, base = permutation_shap(model.score, rows, frame.iloc[background], permutations=PERMUTATIONS, seed=seed)
     own = model.score(rows)
     return Attribution(
         values=values,
+        base=base,
         picked=picked,
         error=_gap(values, base, own),
         scale=_size(own),
-        method=f"permutation SHAP ({PERMUTATIONS} orders forward and backward, {len(hidden)} background rows)",
+        method=f"permutation SHAP ({PERMUTATIONS} orders forward and backward, {len(background)} background rows)",
         output="probability" if model.gives_probability else "prediction",
     )
 

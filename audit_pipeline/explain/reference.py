@@ -132,7 +132,7 @@ class Reference:
 
     def _explain(self) -> bytes:
         """Explain its rows; return what is kept."""
-        found = attribute(self._model, self.frame, seed=self._seed, background=self.frame)
+        found = attribute(self._model, self.frame, seed=self._seed)
         if not found.error <= TOLERANCE * found.scale:  # so that NaN is refused too
             raise ExplainError("The SHAP values of the reference do not add up to the model's output.")
         out = io.BytesIO()
@@ -157,7 +157,7 @@ class Reference:
         if night.centre is not None and explained.centre is not None:
             return np.asarray(night.values + (night.centre - explained.centre), dtype=np.float64)
         some = frame.iloc[night.picked[:rows]]
-        return attribute(self._model, some, seed=self._seed, background=self.frame).values
+        return attribute(self._model, self.frame, seed=self._seed, only=some).values
 
     def _kept(self, what: str, compute: Callable[[], bytes]) -> memoryview:
         """Return what was kept, or is now."""
