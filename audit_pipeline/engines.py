@@ -52,6 +52,11 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+def program() -> str:
+    """Return what a number depends on beside its inputs: code, packages and machine, in one text."""
+    return f"{code_digest()} {all_engines()} {platform()}"
+
+
 @cache
 def platform() -> str:
     """Return interpreter, system and processor: floating point can differ in the last bit between them."""

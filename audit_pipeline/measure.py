@@ -10,6 +10,7 @@ from audit_pipeline.cached import Cached
 from audit_pipeline.config import Limits, ModelConfig, Project
 from audit_pipeline.config.policy import ReasonCodesPolicy
 from audit_pipeline.decision import Measured, nights_to_look_back
+from audit_pipeline.engines import program
 from audit_pipeline.errors import AuditError, ModelDigestError
 from audit_pipeline.evidence.canonical import plain
 from audit_pipeline.evidence.history import earlier_nights
@@ -82,7 +83,7 @@ def compare_with_earlier(
 
     earlier = earlier_nights(past, nights=nights_to_look_back(model, measured.drift))
     measured = replace(measured, earlier=earlier)
-    stages = (Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE)
+    stages = (Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE, Stage.EXPLANATION)
     told = told_measures(measured)
     tonight = {stage.value: plain(getattr(told, stage.value)) for stage in stages}
     tonight |= {"profile": plain(profile), "fairness": plain(measured.fairness)}
@@ -190,8 +191,8 @@ class _Night:
             return untold(DomainScore(None, None, None, 0, 0, 0, seed, sentence(error)))
 
     def _kept_reference(self) -> Cached | None:
-        """Where the columns of a reference file are kept; a window is another reference every night."""
-        if self._model.reference.window is not None:
+        """Where what is made of a reference file is kept; a window is another reference every night."""
+        if self._model.reference.window is not None or not self._gathered.references:
             return None
         [reference] = self._gathered.references
         folder = self._vault.root / ".cache" / "reference" / self._model.model_id / reference.sha256
@@ -292,6 +293,7 @@ class _Night:
     def explain(self) -> Explanation:
         """Explain the model on a recorded sample; the artefact must be the pinned one."""
         from audit_pipeline import explain
+        from audit_pipeline.explain.reference import Beside
 
         artefact, pinned = self._artefact, self._gathered.artefact_sha256
         if self._model.artefact and (artefact is None or pinned is None):
@@ -304,6 +306,7 @@ class _Night:
                 sha256=pinned,
                 seed=self._project.config.seed,
                 rows=self._limits.explain_rows,
+                beside=Beside(self._references, self._labels, self._kept_reference(), program()),
             )
         except ModelDigestError as error:
             self.faults.append(_wrong_model(error))

@@ -482,6 +482,95 @@ class ReasonCodes:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupImportance:
+    """What drives the model in one group of a declared slice: the same SHAP values, of these rows alone."""
+
+    slice: str  # column, or columns joined by " & "
+    group: str
+    n: int  # rows of the group in the sample
+    importances: tuple[Importance, ...]  # without directions
+    reason: str | None = None  # why no group has any
+
+
+@dataclass(frozen=True, slots=True)
+class PermutedFeature:
+    """How much worse the model predicts when one feature's values are shuffled among the rows."""
+
+    feature: str
+    value: float  # rise of the loss
+    lo: float  # 95 % interval, of the choice of rows and of shuffles
+    hi: float
+
+
+@dataclass(frozen=True, slots=True)
+class PermutationImportance:
+    """The permutation importance of every feature, on rows with a label."""
+
+    loss: str  # brier or squared_error
+    over: str  # night, or reference while the night has too few labels
+    before: float | None  # loss of the model as it is
+    features: tuple[PermutedFeature, ...]  # the most important first
+    n: int
+    repeats: int
+    seed: int
+    reason: str | None = None  # why there is none
+
+
+@dataclass(frozen=True, slots=True)
+class MovedAttribution:
+    """How one feature's SHAP values moved from the reference."""
+
+    feature: str
+    distance: float | None  # Wasserstein, in standard deviations of the reference's; None: they are all the same
+    value: float  # mean |SHAP| of the night, against the reference's background
+    reference: float  # the same of the reference
+    rank: int
+    rank_reference: int
+    adjusted_p: float | None  # of the Kolmogorov-Smirnov test, times the number of features (Bonferroni)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributionDrift:
+    """Does the same drive the model as on the reference? The p of an order is that of the reference's resamples."""
+
+    features: tuple[MovedAttribution, ...]  # the farthest first
+    ndcg: float | None  # of the night's order, by the reference's importances; 1.0: the same order
+    ndcg_low: float | None  # 5 % of the reference's own resamples are below
+    ndcg_p: float | None
+    rank_correlation: float | None  # Spearman's
+    rank_correlation_p: float | None
+    n: int
+    n_reference: int
+    draws: int
+    seed: int
+    reason: str | None = None  # why there is none
+
+
+@dataclass(frozen=True, slots=True)
+class StressTest:
+    """What the model's output does when one feature is missing, all but unchanged, or raised step by step."""
+
+    test: str  # missing, noise, increasing or decreasing (monotonicity, as declared)
+    feature: str | None  # None: all numbers at once
+    share: float | None  # of the rows: decisions that flip; of monotonicity rows where it is broken
+    mean_change: float | None  # |output - output before|; of monotonicity the mean largest break
+    largest: float | None
+    reason: str | None = None  # why there is no number
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """How the model bears missing values, small perturbations, and the monotonicity its owner declares."""
+
+    tests: tuple[StressTest, ...]
+    n: int
+    noise: float  # standard deviations of a column by which its values are moved
+    over: str  # whose: reference, or night where the reference was not explained
+    seed: int
+    reason: str | None = None  # why there is none
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What drives the model, on a bounded, seeded, recorded sample."""
 
@@ -498,6 +587,11 @@ class Explanation:
     fidelity: Fidelity | None = None  # of a surrogate
     dependence: tuple[Dependence, ...] = ()  # of the most important features
     reason_codes: ReasonCodes | None = None  # None: nobody asked for any
+    sample: str | None = None  # how its rows were drawn; None: records from before it was said
+    groups: tuple[GroupImportance, ...] = ()  # of the declared slices
+    permutation: PermutationImportance | None = None  # None: records from before there was any, here and below
+    attribution: AttributionDrift | None = None
+    stress: Stress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from audit_pipeline.records import (
     Decision,
     Drift,
     DriftScore,
+    Explanation,
     Finding,
     Outcome,
     Performance,
@@ -54,6 +55,7 @@ def told_measures(measured: Measured) -> Measured:
         validation=_validation(validation) if validation else None,
         drift=_drift(drift, rows) if drift else None,
         performance=_performance(performance) if performance else None,
+        explanation=_explanation(measured.explanation) if measured.explanation else None,
     )
 
 
@@ -125,6 +127,16 @@ def _metric(metric: PerformanceMetric, rows: int) -> PerformanceMetric:
         return replace(metric, n=n)
     bound = told_share(metric.value, metric.n)
     return replace(metric, n=n, value=bound, lo=None, hi=None, difference=None, difference_lo=None, difference_hi=None)
+
+
+def _explanation(explanation: Explanation) -> Explanation:
+    """Coarsen the shares of rows that change under stress."""
+    under = explanation.stress
+    if under is None:
+        return explanation
+    shares = (None if test.share is None else told_share(test.share, under.n) for test in under.tests)
+    tests = tuple(replace(test, share=share) for test, share in zip(under.tests, shares, strict=True))
+    return replace(explanation, stress=replace(under, tests=tests))
 
 
 def told_decision(model: ModelConfig, exact: Measured, measured: Measured) -> Decision:

@@ -126,7 +126,7 @@ class _Nodes:
             Stage.VALIDATION: [snapshot, suite],
             Stage.DRIFT: [snapshot, *references],
             Stage.PERFORMANCE: [snapshot, labels, *references],
-            Stage.EXPLANATION: [snapshot, self._artefact()],
+            Stage.EXPLANATION: [snapshot, labels, *references, self._artefact()],
             Stage.AUDIT: [snapshot, *measured, *self._looked_back(), self._policy()],
         }
         outputs: dict[Stage, list[Dataset | None]] = {
@@ -250,8 +250,14 @@ class _Nodes:
                 parts = [part for part in grouping.attribute.split(JOIN) if part in self._model.columns]
                 yield f"fairness of {grouping.attribute}", (*(_over(snapshot.name, part) for part in parts), *used)
         elif stage is Stage.EXPLANATION and self._result.explanation:
+            moved = self._result.explanation.attribution
+            compared = dict.fromkeys(d.name for d in (snapshot, *(references if moved and moved.features else [])))
             for importance in self._result.explanation.importances:
-                yield importance.feature, (_over(snapshot.name, importance.feature),)
+                yield importance.feature, tuple(_over(name, importance.feature) for name in compared)
+            shuffled = self._result.explanation.permutation
+            if labels and shuffled and shuffled.over == "night" and shuffled.features:
+                inputs = (_over(snapshot.name, each.feature) for each in shuffled.features)
+                yield "permutation importance", (*inputs, _over(labels.name, "label"))
 
     def _evidence(self) -> list[Dataset | None]:
         if self._committed is None:

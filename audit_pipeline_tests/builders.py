@@ -16,6 +16,7 @@ from audit_pipeline.durable import write_whole
 from audit_pipeline.evidence import Committed, SigningKey, Store
 from audit_pipeline.records import (
     AppliedLimit,
+    AttributionDrift,
     AuditResult,
     Baseline,
     CheckResult,
@@ -37,21 +38,27 @@ from audit_pipeline.records import (
     FileRef,
     Finding,
     Generalised,
+    GroupImportance,
     Grouping,
     GroupMetric,
     Importance,
     JointAnomaly,
     JointBaseline,
     Maturity,
+    MovedAttribution,
     Outcome,
     Performance,
     PerformanceMetric,
+    PermutationImportance,
+    PermutedFeature,
     QualityScore,
     ReliabilityBin,
     RowGroup,
     Severity,
     Snapshot,
     Stage,
+    Stress,
+    StressTest,
     Validation,
 )
 
@@ -221,7 +228,26 @@ def _explanation() -> Explanation:
         Dependence("region", "probability", 100, 100, (named, replace(named, category="south"))),
         Dependence("joined", "probability", 100, 100, (), "Dates have no points to look at."),
     )
-    return Explanation("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16, dependence=along)
+    why = "a reason, so that every column is filled"
+    moved = MovedAttribution("age", 0.2, 0.42, 0.4, 1, 1, 0.3)
+    return Explanation(
+        *("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16),
+        dependence=along,
+        sample="100 of 300 rows, in proportion to the tenths of score",
+        groups=(GroupImportance("site", "north", 60, (age,)), GroupImportance("all", "all", 0, (), why)),
+        permutation=PermutationImportance(
+            *("brier", "reference", 0.2, (PermutedFeature("age", 0.03, 0.01, 0.05),), 300, 5, 7), reason=why
+        ),
+        attribution=AttributionDrift((moved,), 0.99, 0.98, 0.2, 0.9, 0.3, 100, 2000, 499, 7, why),
+        stress=Stress(
+            (
+                StressTest("missing", "age", 0.05, 0.01, 0.2),
+                StressTest("noise", "age", 0.05, 0.001, 0.02),
+                StressTest("increasing", "age", None, None, None, why),
+            ),
+            *(300, 0.05, "reference", 7),
+        ),
+    )
 
 
 def _fairness() -> Fairness:

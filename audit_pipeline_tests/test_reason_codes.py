@@ -19,8 +19,8 @@ from audit_pipeline.evidence import Store, verify
 from audit_pipeline.evidence.export import export
 from audit_pipeline.explain.called import rows_decided
 from audit_pipeline.explain.engine_shap import attribute
-from audit_pipeline.explain.explain import scored_sample
 from audit_pipeline.explain.reasons import Reasons, reasons
+from audit_pipeline.explain.scored import scored_sample
 from audit_pipeline.forget import erase, purge
 from audit_pipeline.replay import ReplayOutcome, replay
 from audit_pipeline_tests.explain.kit import Night, night, outcome, people

@@ -130,13 +130,17 @@ PERSONS = {  # columns that count rows, by table; what else counts, counts colum
     "control_chart": ("n",),
     "importance": ("n",),
     "dependence": ("n", "n_rows", "lines"),
+    "importance_by_group": ("n",),
+    "permutation_importance": ("n",),
+    "attribution": ("n", "n_reference"),
+    "stress": ("n",),
     "concept": ("n", "n_reference"),
     "domain_classifier": ("n", "n_reference"),
 }
 NO_PERSONS = {  # columns of numbers that count no person
     "tier", "attempt", "log_index", "schema_version", "failed", "warned", "not_evaluated", "records", "bytes",
-    "row_groups", "distinct_values", "features", "seed", "bin", "rank", "point", "phase", "nights", "model_nights",
-    "root_size",
+    "row_groups", "distinct_values", "features", "seed", "bin", "rank", "rank_reference", "repeats", "point", "phase",
+    "nights", "model_nights", "root_size",
 }  # fmt: skip
 
 

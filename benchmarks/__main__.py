@@ -23,6 +23,8 @@ model-night     snapshot, 40 checks, drift and performance over all rows, Eviden
 encrypted night the first night of a store with `keys.encryption`, against the same one in clear.
 lineage         a fleet's OpenLineage events into tables, runs, versions, life spans and column links derived, against
                 the same lines inserted by DuckDB's JSON reader; then one more night, and the command line's questions.
+explanation     2,000 rows of a model of 100 boosted trees over 27 features: stratified draw, SHAP, agreement, slices,
+                shuffles, drift of the attributions against the kept reference, stress; against SHAP on as many rows.
 log             a signed log: one more entry, one more root, verifying all of it, and one inclusion proof.
 """
 

@@ -20,6 +20,7 @@ class Sizes:
     snapshot_rows: int
     lineage: tuple[int, int]  # models, nights; 20 events each
     log_entries: int
+    explained_from: int  # rows of the night that a sample of 2,000 is drawn from
     repeats: int
 
 
@@ -29,9 +30,18 @@ FULL = Sizes(
     snapshot_rows=1_000_000,
     lineage=(50, 100),
     log_entries=100_000,
+    explained_from=100_000,
     repeats=3,
 )
-QUICK = Sizes(drift_rows=5_000, nights=((600, "csv"),), snapshot_rows=5_000, lineage=(3, 4), log_entries=500, repeats=1)
+QUICK = Sizes(
+    drift_rows=5_000,
+    nights=((600, "csv"),),
+    snapshot_rows=5_000,
+    lineage=(3, 4),
+    log_entries=500,
+    explained_from=600,
+    repeats=1,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,30 @@ def log(sizes: Sizes, work: Path, say: Say) -> list[Row]:
     return [figure(f"{name}, {what}, CPU ms", [one[what] for one in found]) for what in found[0]]
 
 
-CASES = {"drift": drift, "snapshot": snapshot, "night": night, "encryption": encryption, "lineage": lineage, "log": log}
+def explain(sizes: Sizes, work: Path, say: Say) -> list[Row]:
+    """An explanation with all that stands beside the importances against SHAP on as many rows."""
+    made = work / "night"
+    run("benchmarks.made", "night", made, sizes.explained_from, "parquet")
+    run("benchmarks.explain", "whole", made, work / "modules.json")  # the first night: it keeps the reference's values
+    costs = _repeat(
+        sizes.repeats,
+        ours=lambda folder: run("benchmarks.explain", "whole", made, folder / "modules.json"),
+        other=lambda folder: run("benchmarks.explain", "importances", made, folder / "modules.json"),
+        work=work,
+        say=say,
+    )
+    return rows_of(f"explanation of 2,000 of {sizes.explained_from:,} / SHAP alone", costs)
+
+
+CASES = {
+    "drift": drift,
+    "snapshot": snapshot,
+    "night": night,
+    "encryption": encryption,
+    "lineage": lineage,
+    "log": log,
+    "explain": explain,
+}
 
 
 @dataclass(frozen=True, slots=True)

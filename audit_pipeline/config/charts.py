@@ -26,6 +26,8 @@ FIXED = (  # numbers that every model may have
     "drift.domain_auc",
     "drift.mean_prediction",
     "concept.residual_z",
+    "attribution.ndcg",
+    "attribution.wasserstein_max",
 )
 
 

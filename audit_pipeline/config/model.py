@@ -123,6 +123,9 @@ class ColumnConfig(Strict):
     )
     description: str = Field(default="", description="what it holds")
     generalise: Generalise | None = None
+    monotone: Literal["increasing", "decreasing"] | None = Field(
+        default=None, description="as this feature rises, all else equal, the model's output must never fall (rise)"
+    )
 
     @property
     def generalised(self) -> Generalised | None:
@@ -187,6 +190,7 @@ class ModelConfig(Ruled):
         yield from _broken_metrics(data, columns, str(task))
         yield from broken_generalise(columns)
         yield from _broken_reasons(data, task, policy)
+        yield from _broken_monotone(columns, has_model=data.get("artefact") is not None)
         yield from _broken_labels(data, columns, task)
         if data.get("surrogate") and data.get("artefact") is not None:
             yield ("surrogate",), "is for a model without `artefact`: the model itself is explained"
@@ -283,6 +287,18 @@ def _broken_reasons(data: dict[str, Any], task: Any, policy: dict[str, Any]) -> 
         yield place, "needs the model itself: name it in `artefact`"
     if asked and task != "binary" and asked.get("cases") != "all":
         yield (*place, "cases"), f"must be `all`: a {task} model makes no decision"
+
+
+def _broken_monotone(columns: dict[str, Any], *, has_model: bool) -> Iterator[Broken]:
+    """What cannot rise, or cannot be asked because no model is at hand."""
+    for name, column in columns.items():
+        given = mapping(column)
+        if given.get("monotone") is None:
+            continue
+        if given.get("role", "feature") != "feature" or given.get("type") not in ("number", "integer"):
+            yield ("columns", name, "monotone"), "belongs to a feature of type number or integer"
+        elif not has_model:
+            yield ("columns", name, "monotone"), "cannot be checked without `artefact` in this file"
 
 
 def _broken_labels(data: dict[str, Any], columns: dict[str, Any], task: Any) -> Iterator[Broken]:

@@ -163,6 +163,37 @@ class ReasonCodesPolicy(Strict):
     )
 
 
+class AttributionDriftPolicy(Strict):
+    """When what drives the model has moved from the reference: by so much, and by more than chance."""
+
+    wasserstein: Limit = Field(
+        default=Limit(warn=0.5),
+        description="largest distance of a feature's SHAP values, in standard deviations of the reference's",
+    )
+    alpha: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.05,
+        description="no alarm above this p-value of a Kolmogorov-Smirnov test, times the number of features; 1: sizes "
+        "alone decide. How surely the order of features changed is shown (NDCG) and judged by `charts`",
+    )
+
+
+class StressPolicy(Strict):
+    """How much of the decisions of a binary model may flip under stress; of a regression nothing flips."""
+
+    noise_flips: Limit = Field(
+        default=Limit(),
+        description="share of decisions that flip when all numbers are moved by 0.05 of their standard deviation; "
+        "shown, not judged",
+    )
+    missing_flips: Limit = Field(
+        default=Limit(),
+        description="largest share of decisions that flip when one feature is missing; shown, not judged",
+    )
+    monotone: Literal["shown", "WARN", "FAIL"] = Field(
+        default="FAIL", description="what a broken `monotone` of a column comes to"
+    )
+
+
 class ExplanationPolicy(Strict):
     """Whether an explanation is due, and how well the artefact must match the log."""
 
@@ -174,6 +205,8 @@ class ExplanationPolicy(Strict):
         default=5, description="so many features of the largest importance are looked at along their values"
     )
     reason_codes: ReasonCodesPolicy | None = None
+    attribution_drift: AttributionDriftPolicy = Field(default_factory=AttributionDriftPolicy)
+    stress: StressPolicy = Field(default_factory=StressPolicy)
 
 
 class QualityPolicy(Strict):

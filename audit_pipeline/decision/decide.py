@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from audit_pipeline.config import ModelConfig
+from audit_pipeline.decision.attribution import attribution, attribution_limits, under_stress
 from audit_pipeline.decision.charts import charts
 from audit_pipeline.decision.checks import expectations, quality, row_ids
 from audit_pipeline.decision.concept import concept, concept_limits
@@ -36,6 +37,8 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *concept(model, measured.performance),
         *fairness(model, measured),
         *explanation(model, measured.explanation),
+        *attribution(model, measured.explanation),
+        *under_stress(model, measured.explanation),
         *charts(model, measured),
     )
     findings = (*findings, *_not_run(model, measured, findings))
@@ -47,6 +50,7 @@ def decide(model: ModelConfig, measured: Measured) -> Decision:
         *concept_limits(model),
         *fairness_limits(model),
         *explanation_limits(model),
+        *attribution_limits(model),
     )
     return Decision(verdict, _conclusion(verdict, findings), findings, limits)
 

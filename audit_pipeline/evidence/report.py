@@ -20,6 +20,7 @@ from audit_pipeline.evidence.plot_dependence import dependence_plot
 from audit_pipeline.evidence.plot_reliability import reliability_plot
 from audit_pipeline.evidence.report_charts import chart_name, chart_value, charts_section
 from audit_pipeline.evidence.report_concept import concept_section
+from audit_pipeline.evidence.report_explained import explained_section, rows_share
 from audit_pipeline.evidence.report_fairness import WORDS, attribute_tables, fairness_fault
 from audit_pipeline.evidence.report_findings import (
     absent,
@@ -106,6 +107,7 @@ def render_report(
         fairness=attribute_tables(result),
         fairness_fault=fairness_fault(result),
         importance_domain=effect_domain(result.explanation),
+        beside=explained_section(result),
         listed=LISTED,
         stopped=any(f.conclusion == "stopped" for f in result.decision.findings),
         coarse={c.name: str(c.generalised) for c in result.snapshot.columns if c.generalised}
@@ -216,5 +218,6 @@ def _template() -> jinja2.Template:
         "interval": plots.interval,
         "dependence_plot": dependence_plot,
         "reliability_plot": reliability_plot,
+        "rows_share": rows_share,
     }
     return env.from_string(_read("report.html"))

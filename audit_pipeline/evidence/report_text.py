@@ -44,6 +44,8 @@ WORDS = {
     "ppv": "PPV",
     "proxy_auc": "proxy test (AUC)",
     "mae_difference": "MAE difference",
+    "ndcg": "NDCG of the features",
+    "wasserstein_max": "largest move of contributions",
 }
 
 SHARES = ("completeness", "accuracy", "consistency", "selection_rate", "tpr", "fpr", "ppv")

@@ -8,7 +8,7 @@ made from one raw feature are summed. For a linear model that sum is the raw fea
 is when no path splits on two columns of one feature. Anything else is a black box: permutations of raw columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class Attribution:
     scale: float  # largest |model's own output|, 1.0 when it is always 0
     method: str
     output: str  # unit
+    centre: Floats | None = None  # (features,): values + centre is the same on any background; None: of a black box
 
 
 def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int, only: "pd.DataFrame | None" = None) -> Attribution:
@@ -76,6 +77,7 @@ def _of_library(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
         scale=_size(own),
         method=trees.method,
         output=trees.unit,
+        centre=np.zeros(values.shape[1]),
     )
 
 
@@ -94,12 +96,15 @@ def _last_step(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | No
     try:
         if scale.engine == "tree":
             values, base, method = _tree(last, matrix)
+            centre = np.zeros(len(sources))
         else:
             background = matrix if only is None else _transformed(head, model.rows(frame))
             values, base, method = _linear(last, matrix, background)
+            centre = np.ravel(last.coef_) * (matrix if background is None else background).mean(axis=0)
     except Exception:  # noqa: BLE001  a model SHAP cannot read (it raises many classes) is a black box
         return None
-    return _added_up(model, wanted, scale, _folded(values, sources, len(raw)), base, method, sources)
+    found = _added_up(model, wanted, scale, _folded(values, sources, len(raw)), base, method, sources)
+    return replace(found, centre=_folded(centre[None], sources, len(raw))[0])
 
 
 def _split(estimator: Any) -> tuple[Any, Any]:

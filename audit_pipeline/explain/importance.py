@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 Z = 1.96  # two-sided 95 %
 
 
-def importances(values: Floats, frame: "pd.DataFrame") -> tuple[Importance, ...]:
+def importances(values: Floats, frame: "pd.DataFrame", *, directed: bool = True) -> tuple[Importance, ...]:
     """Return the features from the most to the least important; equal ones by name.
 
     Args:
         values: (n, features) SHAP values, n >= 2, no NaN.
         frame: (n, features) the rows they belong to, in training types.
+        directed: whether directions are looked for; a few rows tell none.
     """
     size = np.abs(values)
     mean = size.mean(axis=0)
@@ -39,7 +40,7 @@ def importances(values: Floats, frame: "pd.DataFrame") -> tuple[Importance, ...]
             hi=float(high[i]),
             rank=place + 1,
             tied=ties[place],
-            direction=_direction(frame.iloc[:, i], values[:, i]),
+            direction=_direction(frame.iloc[:, i], values[:, i]) if directed else None,
             share=float(mean[i]) / total if total > 0 else 0.0,
         )
         for place, i in enumerate(order)

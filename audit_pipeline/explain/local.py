@@ -15,11 +15,11 @@ import numpy as np
 
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError
-from audit_pipeline.explain.explain import ADVICE, Scored, scored_sample
 from audit_pipeline.explain.guard import guarded
 from audit_pipeline.explain.inputs import Floats, as_trained, finite
 from audit_pipeline.explain.models import one_thread
 from audit_pipeline.explain.outputs import TOLERANCE
+from audit_pipeline.explain.scored import ADVICE, Scored, scored_sample
 from audit_pipeline.small_cells import in_words
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.config.policy import ReasonCodesPolicy
 from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.called import rows_decided
-from audit_pipeline.explain.explain import ADVICE, scored_sample
 from audit_pipeline.explain.guard import guarded
 from audit_pipeline.explain.local import attributed, ranked, towards
 from audit_pipeline.explain.models import one_thread
+from audit_pipeline.explain.scored import ADVICE, scored_sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,14 @@ def _residual(result: Row) -> Taken:
             yield "residual_z", number["value"], {}
 
 
+def _attribution(result: Row) -> Taken:
+    """How far what drives the model is from the reference: in order, and by the feature that moved most."""
+    found = _at(result, "explanation", "attribution") or {}
+    yield "ndcg", found.get("ndcg"), {"n": found.get("n")}
+    distances = [f["distance"] for f in found.get("features", ()) if f["distance"] is not None]
+    yield "wasserstein_max", max(distances, default=None), {"n": found.get("n")}
+
+
 def _groups(result: Row) -> Taken:
     """The numbers that compare protected groups."""
     for grouping in _at(result, "fairness", "groupings") or ():
@@ -157,5 +165,6 @@ CHARTED: Sequence[tuple[str, str | Callable[[str], str], Callable[[Row], Taken]]
     ("drift", "identity", _output),
     ("performance", _metric_scale, each("performance", "metrics")),
     ("concept", "identity", _residual),
+    ("attribution", lambda name: "identity" if name == "ndcg" else "amount", _attribution),
     ("fairness", _group_scale, _groups),
 )

@@ -2,11 +2,9 @@
 
 A kept column is a cache: it can be deleted at any time, and the next night computes it again and finds the same. It
 holds what the reference holds, so it lies in the store beside the snapshots, and one that belongs to another reference
-is deleted. It is never trusted blindly: its address says which column of which reference it is, its first 32 bytes are
-the sha256 of address and content, and one that does not fit is computed anew.
+is deleted. How far it is trusted: `cached.py`.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -19,7 +17,6 @@ from audit_pipeline.metrics.pair import TableSide
 from audit_pipeline.metrics.read import Floats, Table
 
 VERSION = 1  # of what is kept; another one is another address
-DIGEST = 32  # bytes
 
 
 class Kept:
@@ -34,15 +31,7 @@ class Kept:
 
     def content(self, what: str, column: str, kind: str, compute: Callable[[], bytes]) -> memoryview:
         """Return what is kept of a column, computed and kept first where it is not there or does not fit."""
-        address = hashlib.sha256(
-            json.dumps([VERSION, self._cached.folder.name, what, column, kind]).encode()
-        ).hexdigest()
-        found = self._cached.read(address)
-        if found is not None and found[:DIGEST] == _digest(address, found[DIGEST:]):
-            return found[DIGEST:]
-        made = memoryview(compute())
-        self._cached.write(address, _digest(address, made) + made)
-        return made
+        return self._cached.content([VERSION, self._cached.folder.name, what, column, kind], compute)
 
 
 class KeptSide(TableSide):
@@ -65,10 +54,3 @@ class KeptSide(TableSide):
         found = self._kept.content("counts", self._column, self._kind, lambda: json.dumps(self._counted()).encode())
         counts: dict[str, int] = json.loads(bytes(found))
         return counts
-
-
-def _digest(address: str, content: memoryview) -> bytes:
-    """Return the sha256 that binds content to its address."""
-    digest = hashlib.sha256(address.encode())
-    digest.update(content)
-    return digest.digest()

@@ -319,6 +319,80 @@ CREATE TABLE dependence (
     reason VARCHAR  -- why there are no points
 );
 
+-- One row per slice, group and feature: how much it moves the model's output in that group alone.
+CREATE TABLE importance_by_group (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    slice VARCHAR,  -- column of the slice, or columns joined by " & "
+    "group" VARCHAR,  -- group
+    feature VARCHAR,  -- raw feature
+    value DOUBLE,  -- mean |SHAP| over the rows of the group
+    lo DOUBLE,  -- lower end of the 95 % interval
+    hi DOUBLE,  -- upper end of the 95 % interval
+    rank INTEGER,  -- 1 is the largest in the group
+    tied BOOLEAN,  -- its interval overlaps a neighbour's
+    share DOUBLE,  -- of the sum over features
+    n BIGINT,  -- rows of the group in the sample
+    output VARCHAR,  -- unit: log-odds, probability, prediction, ...
+    reason VARCHAR  -- why no group has any
+);
+
+-- One row per feature: how much the model's loss rises when the feature is shuffled among the rows.
+CREATE TABLE permutation_importance (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    feature VARCHAR,  -- raw feature; NULL: not evaluated
+    value DOUBLE,  -- rise of the loss; of a feature that is worth nothing about 0
+    lo DOUBLE,  -- lower end of the 95 % interval
+    hi DOUBLE,  -- upper end of the 95 % interval
+    loss VARCHAR,  -- what the loss is: brier, or squared_error of a regression
+    before DOUBLE,  -- loss of the model as it is
+    over VARCHAR,  -- whose rows: night, or reference while the night has too few labels
+    n BIGINT,  -- rows
+    repeats INTEGER,  -- shuffles
+    reason VARCHAR  -- why there is none
+);
+
+-- One row per feature: how far its SHAP values are from the reference's.
+CREATE TABLE attribution (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    feature VARCHAR,  -- raw feature; NULL: not evaluated
+    distance DOUBLE,  -- Wasserstein distance, in standard deviations of the reference's values; NULL: those are all the same
+    adjusted_p DOUBLE,  -- of a Kolmogorov-Smirnov test, times the number of features
+    value DOUBLE,  -- mean |SHAP| of the night, against the reference's background
+    reference DOUBLE,  -- mean |SHAP| of the reference
+    rank INTEGER,  -- of the night, 1 is the largest
+    rank_reference INTEGER,  -- of the reference
+    ndcg DOUBLE,  -- of the night's order by the reference's importances: 1 is the same order; the same in every row
+    ndcg_low DOUBLE,  -- 5 % of the reference's own resamples are below
+    ndcg_p DOUBLE,  -- share of the resamples that come out as low
+    rank_correlation DOUBLE,  -- Spearman correlation of the importances
+    rank_correlation_p DOUBLE,  -- share of the resamples that come out as low
+    n BIGINT,  -- rows of the night
+    n_reference BIGINT,  -- rows of the reference
+    reason VARCHAR  -- why there is none
+);
+
+-- One row per stress test: what the model's output does with a value missing, moved a little, or raised step by step.
+CREATE TABLE stress (
+    model_id VARCHAR,  -- model
+    night DATE,  -- night of data
+    record VARCHAR,  -- record
+    test VARCHAR,  -- missing, noise, or increasing and decreasing: monotonicity as declared
+    feature VARCHAR,  -- raw feature; NULL: all numbers at once
+    share DOUBLE,  -- rows whose decision flips, or that break the monotonicity; that of 10 rows stands for 1 to 10
+    mean_change DOUBLE,  -- mean |change of the output|; of monotonicity the mean largest break
+    largest DOUBLE,  -- the largest of them
+    noise DOUBLE,  -- standard deviations by which values are moved
+    over VARCHAR,  -- whose standard deviations: reference, or night
+    n BIGINT,  -- rows
+    reason VARCHAR  -- why there is no number
+);
+
 -- One row per number: is it in control, among the nights before it? docs/decisions/0012 says how.
 CREATE TABLE control_chart (
     model_id VARCHAR,  -- model

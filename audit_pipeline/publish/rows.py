@@ -191,6 +191,26 @@ def _importance(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:
     same |= {"explains": explanation.get("explains", "model"), "fidelity": fidelity and fidelity["value"]}
     for importance in explanation["importances"]:
         yield "importance", key | importance | same
+    yield from _beside(key, explanation)
+
+
+def _beside(key: Row, explanation: Row) -> Iterator[tuple[str, Row]]:
+    """What stands beside the importances; records from before there was any lack the parts."""
+    for group in explanation.get("groups", ()):
+        about = key | {name: group[name] for name in ("slice", "group", "n", "reason")}
+        for importance in group["importances"]:
+            yield "importance_by_group", importance | about | {"output": explanation["output"]}
+        if group["reason"]:
+            yield "importance_by_group", about
+    for part, table, rows in (
+        ("permutation", "permutation_importance", "features"),
+        ("attribution", "attribution", "features"),
+        ("stress", "stress", "tests"),
+    ):
+        if found := explanation.get(part):
+            numbers: list[Row] = found[rows] or [{}]
+            for row in numbers:
+                yield table, key | found | row | {"reason": row.get("reason") or found["reason"]}
 
 
 def _dependence(key: Row, explanation: Row | None) -> Iterator[tuple[str, Row]]:

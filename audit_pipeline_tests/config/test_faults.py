@@ -380,3 +380,23 @@ def test_a_regression_model_decides_nothing(tmp_path: Path) -> None:
 def test_groups_of_a_model_of_another_task_are_refused(tmp_path: Path) -> None:
     found = faults(write(tmp_path, model=changed(MODEL, "task: binary", "task: ranking") + FAIR))
     assert f"{M}: fairness: is measured of a binary or regression model only" in found
+
+
+@pytest.mark.parametrize(
+    ("column", "artefact", "fault"),
+    [
+        ("  age: {type: integer, privacy: none, monotone: rising}", True, "columns.age.monotone: Input should be"),
+        ("  age: {type: integer, privacy: none, monotone: increasing}", False, "cannot be checked without `artefact`"),
+        ("  ward: {type: category, privacy: none, monotone: increasing}", True, "belongs to a feature of type number"),
+        ("  at: {type: number, privacy: none, role: segment, monotone: decreasing}", True, "belongs to a feature"),
+        ("  age: {type: number, privacy: none, monotone: decreasing}", True, ""),
+    ],
+)
+def test_what_can_be_monotone(tmp_path: Path, column: str, artefact: bool, fault: str) -> None:
+    name = column.partition(":")[0].strip()
+    kept = "\n".join(line for line in MODEL.splitlines() if not line.startswith(f"  {name}:"))
+    model = changed(kept + "\n", "columns:\n", f"columns:\n{column}\n")
+    if artefact:
+        model += f"artefact: {{path: m.skops, sha256: {'a' * 64}}}\n"
+    found = faults(write(tmp_path, model=model))
+    assert [fault in line for line in found] == ([True] if fault else []), found

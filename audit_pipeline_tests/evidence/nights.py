@@ -2,12 +2,13 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
 from audit_pipeline.records import (
     AppliedLimit,
+    AttributionDrift,
     AuditResult,
     Baseline,
     Bin,
@@ -27,21 +28,27 @@ from audit_pipeline.records import (
     Fairness,
     FileRef,
     Finding,
+    GroupImportance,
     Grouping,
     GroupMetric,
     HistoryPoint,
     Importance,
     JointAnomaly,
     Maturity,
+    MovedAttribution,
     Outcome,
     Performance,
     PerformanceMetric,
+    PermutationImportance,
+    PermutedFeature,
     QualityScore,
     ReliabilityBin,
     RowGroup,
     Severity,
     Snapshot,
     Stage,
+    Stress,
+    StressTest,
     Validation,
 )
 
@@ -248,7 +255,13 @@ def explanation() -> Explanation:
     )
     method = "shap.TreeExplainer (path-dependent), sum of one-hot attributions"
     return Explanation(
-        method, "log-odds", rows, 727, 20260101, digest("model"), 4.1e-15, 3.3e-16, dependence=dependence()
+        *(method, "log-odds", rows, 727, 20260101, digest("model"), 4.1e-15, 3.3e-16),
+        sample="all 727 rows",
+        groups=tuple(GroupImportance("site", f"site_{i}", 90 + 7 * i, rows[i:]) for i in range(3)),
+        permutation=_permutation(sizes),
+        attribution=_attribution(sizes),
+        stress=_stress(sizes),
+        dependence=dependence(),
     )
 
 
@@ -268,6 +281,35 @@ def dependence() -> tuple[Dependence, ...]:
         Dependence("plan", "probability", 727, 200, plans),
         Dependence("enrolled", "probability", 727, 200, (), "Dates have no points to look at."),
     )
+
+
+def _permutation(sizes: Sequence[tuple[str, float, float | None]]) -> PermutationImportance:
+    features = tuple(PermutedFeature(name, s / 20, s / 20 - 0.004, s / 20 + 0.004) for name, s, _ in sizes)
+    return PermutationImportance("brier", "reference", 0.18, features, 300, 5, 20260101)
+
+
+def _attribution(sizes: Sequence[tuple[str, float, float | None]]) -> AttributionDrift:
+    """Income moved up by two places, one feature from nothing at all."""
+    moved = [
+        MovedAttribution(name, 0.08, s, s * 0.95, i + 1, i + 1, 1.0 if i else 0.4)
+        for i, (name, s, _) in enumerate(sizes)
+    ]
+    moved[4] = replace(moved[4], distance=0.62, adjusted_p=3e-5, rank_reference=7)
+    moved[7] = replace(moved[7], distance=None, reference=0.0, adjusted_p=0.0)
+    return AttributionDrift(tuple(moved), 0.9993, 0.9934, 0.466, 0.983, 0.07, 727, 2000, 499, 20260101)
+
+
+def _stress(sizes: Sequence[tuple[str, float, float | None]]) -> Stress:
+    """One feature may not be missing, and one declared monotonicity is broken."""
+    tests = [StressTest("missing", name, s / 10, s / 20, s) for name, s, _ in sizes[:-1]]
+    refused = StressTest("missing", sizes[-1][0], None, None, None, "Without a value the model raises ValueError.")
+    noise = [StressTest("noise", name, 10 / 300, s / 200, s / 10) for name, s, _ in sizes[:-2]]
+    together = StressTest("noise", None, 0.07, 0.02, 0.2)
+    declared = (
+        StressTest("increasing", "age", 0.12, 0.001, 0.03),
+        StressTest("decreasing", "plan", None, None, None, "It is no input of the model."),
+    )
+    return Stress((*tests, refused, *noise, together, *declared), 300, 0.05, "reference", 20260101)
 
 
 def finding(stage: Stage, name: str, outcome: Outcome, reason: str, **more: object) -> Finding:

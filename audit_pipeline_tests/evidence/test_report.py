@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from audit_pipeline.evidence import report_text as text
 from audit_pipeline.evidence.report import labels_line, render_report
+from audit_pipeline.evidence.report_explained import rows_share
 from audit_pipeline.records import (
     AppliedLimit,
     AuditResult,
@@ -623,3 +624,48 @@ def test_concept_drift_is_told_with_its_tests_and_the_loss_in_its_parts() -> Non
     none = replace(found, conclusion="not evaluated", numbers=(), n=0, n_reference=0, shared=None, reason="no labels")
     said = Page(render(replace(result, performance=replace(result.performance, concept=none)))).said("performance")
     assert "Not evaluated. Whether the relation of inputs and outcome moved was not evaluated. No labels." in said
+
+
+# --- beside the importances ---------------------------------------------------------------------------------------
+
+
+def explained(**parts: object) -> str:
+    base = nights.pass_night()
+    assert base.explanation
+    page = Page(render(replace(base, explanation=replace(base.explanation, **parts))))  # type: ignore[arg-type]
+    return " ".join(unescape(page.texts["explanation"]).split())
+
+
+def test_what_a_feature_is_worth_and_how_far_it_moved_stand_beside_the_importances() -> None:
+    said = explained()
+    assert "What each feature is worth, and what changed against the reference" in said
+    assert "0.620 sd" in said
+    assert "from one value" in said  # a feature that drove nothing on the reference
+    assert "8.6 % / 8.7 %" in said  # share of income, night and reference
+    assert "Without a value the model raises ValueError." in said
+    assert "age declared increasing: broken in 12.0 %." in said
+    assert "plan declared decreasing: not evaluated: It is no input of the model." in said
+    assert "health_index 23.0 %, age 16.1 %" in said  # of a group
+
+
+def test_a_share_of_few_rows_is_told_as_fewer_than_11() -> None:
+    assert "< 11 rows" in explained()
+    shares = [rows_share(share, 300).replace(text.GAP, " ") for share in (0.0, 10 / 300, 0.05, 290 / 300, 1.0)]
+    assert shares == ["0 %", "< 11 rows", "5.0 %", "all but < 11 rows", "100 %"]
+
+
+def test_a_part_that_failed_says_why_and_the_others_are_shown() -> None:
+    base = nights.explanation()
+    assert base.attribution
+    assert base.stress
+    gone = replace(base.attribution, features=(), ndcg=None, reason="There is no reference.")
+    said = explained(attribution=gone, stress=replace(base.stress, tests=(), reason="It raised ValueError."))
+    assert "Change not evaluated: There is no reference." in said
+    assert "Not evaluated: It raised ValueError." in said
+    assert "Shuffled 5 times among 300 labelled rows of the reference" in said
+
+
+def test_a_record_from_before_there_was_any_of_it_is_shown_as_it_is() -> None:
+    said = explained(sample=None, groups=(), permutation=None, attribution=None, stress=None)
+    assert "Mean |SHAP|" in said
+    assert "Under stress" not in said

@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from audit_pipeline.errors import ExplainError, ModelDigestError
 from audit_pipeline.explain.called import rows_called
 from audit_pipeline.explain.engine_shap import attribute
-from audit_pipeline.explain.explain import scored_sample
 from audit_pipeline.explain.local import RowsExplained, explain_rows, ranked
+from audit_pipeline.explain.scored import scored_sample
 from audit_pipeline_tests.explain.kit import Night, night, outcome, people
 from audit_pipeline_tests.explain.test_explain import pipeline
 

@@ -32,6 +32,8 @@ def test_a_whole_record_gives_its_numbers_with_their_errors(tmp_path: Path) -> N
         "performance.cost": 1.5,
         "fairness.impact_ratio.region": 0.5,
         "fairness.proxy_auc.region": 0.6,
+        "attribution.ndcg": 0.99,
+        "attribution.wasserstein_max": 0.2,
     }
     assert {name: number.scale for name, number in found.items() if number.scale != "share"} == {
         "volume.rows": "count",
@@ -39,6 +41,8 @@ def test_a_whole_record_gives_its_numbers_with_their_errors(tmp_path: Path) -> N
         "drift.largest_psi": "amount",
         "performance.cost": "identity",
         "fairness.impact_ratio.region": "amount",
+        "attribution.ndcg": "identity",
+        "attribution.wasserstein_max": "amount",
     }
 
 

@@ -259,7 +259,7 @@ def test_anew_equals_bit_by_bit_growth_table_by_table(tmp_path: Path) -> None:
     assert content(grown.layout.database) == content(at_once.layout.database)
     before = content(grown.layout.database)
     assert content(bring(grown, anew=True)) == before
-    assert len(before) == 23
+    assert len(before) == 28
     assert all(before.values())
 
 
@@ -455,7 +455,7 @@ def test_what_a_privileged_writer_left_beside_the_file_does_not_stop_readers_of_
 
 
 def test_a_full_disk_is_a_publish_error_and_the_old_file_stays() -> None:
-    with small_disk(20_000) as disk:
+    with small_disk(24_000) as disk:
         store = make_store(disk)
         commit(store)
         bring(store)
