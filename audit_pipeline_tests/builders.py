@@ -35,6 +35,7 @@ from audit_pipeline.records import (
     DriftScore,
     Explanation,
     Fairness,
+    Fidelity,
     FileRef,
     Finding,
     Generalised,
@@ -232,6 +233,8 @@ def _explanation() -> Explanation:
     moved = MovedAttribution("age", 0.2, 0.42, 0.4, 1, 1, 0.3)
     return Explanation(
         *("shap.TreeExplainer", "log-odds", (age,), 100, 7, "b" * 64, 1e-15, 1e-16),
+        explains="surrogate",
+        fidelity=Fidelity(0.9, 0.8, 0.95, 300, 300),
         dependence=along,
         sample="100 of 300 rows, in proportion to the tenths of score",
         groups=(GroupImportance("site", "north", 60, (age,)), GroupImportance("all", "all", 0, (), why)),

@@ -6,12 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from audit_pipeline.config import Project, load_project
 from audit_pipeline_tests import asked
 from audit_pipeline_tests.small_project import NIGHTS, build
 
 Copied = Callable[[], Path]
+
+# no test is timed, and a machine with other work is slow; a law that needs more examples asks for them
+settings.register_profile("suite", deadline=None, max_examples=50)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
