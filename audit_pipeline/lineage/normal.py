@@ -20,6 +20,7 @@ MAX_DEPTH = 64  # of nested objects and lists; ours have 8
 MAX_NAME = 1_000  # characters of a job's or dataset's namespace or name
 TERMINAL = ("COMPLETE", "FAIL", "ABORT")
 TYPES = (*TERMINAL, "START", "RUNNING", "OTHER")
+OURS, THEIRS = "outbox", "inbox"  # where an event came in
 _BRACKETS = bytes.maketrans(b"{[}]", b"(())")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{[}]"))
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -41,6 +42,12 @@ class Event:
     job: str
     text: str  # canonical JSON
     body: dict[str, Any]
+    ours: bool  # from the outbox, not from the inbox: by where it came in, since whoever writes it can say anything
+
+    @property
+    def origin(self) -> str:
+        """Where it came in."""
+        return OURS if self.ours else THEIRS
 
     @property
     def node(self) -> str:
@@ -58,8 +65,8 @@ def dataset_node(namespace: str, name: str) -> str:
     return f"dataset:{namespace}:{name}"
 
 
-def parse(data: bytes) -> Event:
-    """Return the event in `data`.
+def parse(data: bytes, *, ours: bool = True) -> Event:
+    """Return the event in `data`; `ours` says that it came by the outbox.
 
     Raises:
         Refused: with the reason.
@@ -83,10 +90,10 @@ def parse(data: bytes) -> Event:
         raise Refused(f"nested deeper than {MAX_DEPTH} levels")
     if b"\\u0000" in text and _NUL.search(text):  # the plain search first: it is a hundred times faster
         raise Refused("holds a NUL character")
-    return _event(body, text)
+    return _event(body, text, ours)
 
 
-def _event(body: dict[str, Any], text: bytes) -> Event:
+def _event(body: dict[str, Any], text: bytes, ours: bool) -> Event:
     """Check what the tables need, and pick it."""
     if "run" not in body and "eventType" not in body and ("job" in body or "dataset" in body):
         sort = "JobEvent" if "job" in body else "DatasetEvent"
@@ -108,7 +115,7 @@ def _event(body: dict[str, Any], text: bytes) -> Event:
         for dataset in body.get(side, []):
             _names(dataset, side)
     identity = hashlib.sha256(text).hexdigest()
-    return Event(identity, at, str(kind), run, namespace, name, text.decode("utf-8"), body)
+    return Event(identity, at, str(kind), run, namespace, name, text.decode("utf-8"), body, ours)
 
 
 def _names(value: Any, where: str) -> tuple[str, str]:

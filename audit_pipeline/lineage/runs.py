@@ -12,9 +12,10 @@ from typing import Any
 
 from audit_pipeline.lineage.fields import day, integer_at, moment, object_at, objects_in, text_at, value_at
 from audit_pipeline.lineage.normal import MAX_NAME, TERMINAL, Event, dataset_node
-from audit_pipeline.lineage.own_facets import HOME
 
 SIDES = (("inputs", "input"), ("outputs", "output"))
+THEIRS_TOO = ("nominalTime", "parent")  # facets of a run that are read of other producers too
+RECORD = "record"  # kind of what a verdict stands in; only we make one
 Names = Mapping[str, str]  # node of another name -> node of the dataset
 
 
@@ -60,6 +61,8 @@ def run_of(events: Iterable[Event], names: Names) -> NormalRun:
     facets: dict[str, Any] = {}
     for event in ordered:
         facets |= {key: value for key, value in object_at(event.body, "run", "facets").items() if value}
+    if not first.ours:  # what others say in our facets, or of an error, which may hold values of rows
+        facets = {key: value for key, value in facets.items() if key in THEIRS_TOO}
     end = next((event for event in ordered if event.type in TERMINAL), None)
     started = min([e.time for e in ordered if e.type == "START"] or [first.time])
     return NormalRun(
@@ -87,7 +90,8 @@ def _row(first: Event, facets: dict[str, Any], started: datetime, end: Event | N
         text_at(stage, "stage"),
         text_at(stage, "outcome"),
         integer_at(stage, "counts", "fail"),
-        _own_error(facets),
+        text_at(facets, "errorMessage", "message"),
+        first.origin,
     )
 
 
@@ -107,6 +111,8 @@ def _io(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
                 location = next(_symlinks(dataset), None if node == given else given)
                 said = found[direction, node].setdefault((version, location), {})
                 said |= {k: v for k, v in _facts(dataset, direction).items() if v is not None}
+                if not event.ours and said.get("kind") == RECORD:
+                    del said["kind"]
     for (direction, node), places in sorted(found.items()):
         for (version, location), said in sorted(_settled(places).items(), key=repr):
             given = dataset_node(said["namespace"], said["name"])
@@ -172,9 +178,3 @@ def _columns(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
                 for change in objects_in(source.get("transformations")) or [{}]:
                     how = (text_at(change, "type") or "DIRECT", text_at(change, "subtype"))
                     yield (event.run_id, job, *ends, *how, change.get("masking") is True)
-
-
-def _own_error(facets: dict[str, Any]) -> str | None:
-    """Return the message of an error that we wrote; another producer's may hold values of rows."""
-    facet = object_at(facets, "errorMessage")
-    return text_at(facet, "message") if str(facet.get("_producer", "")).startswith(HOME) else None
