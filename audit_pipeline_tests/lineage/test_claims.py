@@ -12,6 +12,7 @@ import pytest
 
 from audit_pipeline.lineage import store
 from audit_pipeline.lineage.events import events_of
+from audit_pipeline.lineage.outbox import canonical
 from audit_pipeline.lineage.queries import tree, upstream
 from audit_pipeline.records import Outcome
 from audit_pipeline_tests.lineage.conftest import tables, write
@@ -71,26 +72,40 @@ def kept(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_a_claim_is_refused_and_leaves_ours_as_it_was_whichever_came_first(attack: str, tmp_path: Path) -> None:
-    made, reason = ATTACKS[attack]
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The tables of ours alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    write(folder / "outbox", "1.jsonl", OURS)
     with duckdb.connect() as connection:
-        write(tmp_path / "alone" / "outbox", "1.jsonl", OURS)
-        load(connection, tmp_path / "alone")
-        expected = kept(connection)
-    for first in ("together", "ours", "theirs"):
-        folder = tmp_path / first
-        with duckdb.connect() as connection:
-            for side, events in (("inbox", [made()]), ("outbox", OURS))[:: 1 if first == "theirs" else -1]:
-                write(folder / side, "1.jsonl", events)
-                if first != "together":
-                    load(connection, folder)
-            load(connection, folder)
-            found = kept(connection)
-            assert "[FAIL, night 2026-07-01]" in tree(upstream(connection, "high_utilizer.audit", depth=1))
-        [(file, offset, _, _, why)] = found.pop("quarantine")
-        assert (file, offset) == ("inbox/1.jsonl", 0) and reason in why
-        assert found == {name: rows for name, rows in expected.items() if name != "quarantine"}
+        load(connection, folder)
+        return kept(connection)
+
+
+ALL = tuple(ATTACKS)
+
+
+@pytest.mark.parametrize(
+    ("order", "attacks"), [("outbox inbox", ALL), ("at once", ALL), *(("inbox outbox", (one,)) for one in ALL)]
+)
+def test_a_claim_is_refused_and_leaves_ours_as_it_was_whichever_came_first(
+    order: str, attacks: tuple[str, ...], alone: dict[str, Any], tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    made = {"inbox": [ATTACKS[one][0]() for one in attacks], "outbox": OURS}
+    for side in order.split() if order != "at once" else ():
+        write(tmp_path / side, "1.jsonl", made[side])
+        load(connection, tmp_path)
+    for side, events in made.items():
+        write(tmp_path / side, "1.jsonl", events)
+    load(connection, tmp_path)
+    found = kept(connection)
+    assert "[FAIL, night 2026-07-01]" in tree(upstream(connection, "high_utilizer.audit", depth=1))
+    why = {(row[0], row[1]): row[4] for row in found.pop("quarantine")}
+    sizes = [len(canonical(event)) + 1 for event in made["inbox"]]
+    places = [("inbox/1.jsonl", sum(sizes[:number])) for number in range(len(sizes))]
+    assert list(why) == places
+    assert all(ATTACKS[one][1] in why[place] for one, place in zip(attacks, places, strict=True))
+    assert found == {name: rows for name, rows in alone.items() if name != "quarantine"}
 
 
 def test_our_facets_said_by_another_give_no_verdict_model_or_record(
