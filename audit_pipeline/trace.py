@@ -12,6 +12,7 @@ from audit_pipeline.records import (
     AuditResult,
     Column,
     ColumnSource,
+    ControlCharts,
     Dataset,
     EarlierNight,
     FileRef,
@@ -27,6 +28,16 @@ from audit_pipeline.stages import StageRun, Stopwatch
 from audit_pipeline.tell import told_profile
 
 FRAMEWORKS = {"skops": "scikit-learn"}  # what a model of each artefact format is made with
+
+CHARTED_BY = {  # first word of a charted number, or all of it -> the stage it was measured in
+    "volume": Stage.VALIDATION,
+    "volume.labelled": Stage.PERFORMANCE,
+    "quality": Stage.VALIDATION,
+    "drift": Stage.DRIFT,
+    "performance": Stage.PERFORMANCE,
+    "concept": Stage.PERFORMANCE,
+    "fairness": Stage.PERFORMANCE,
+}
 
 
 def trace_of(
@@ -218,9 +229,20 @@ class _Nodes:
         return Dataset(self._store, name, stage.value, self._committed.result_digest, columns=columns, sources=sources)
 
     def _looked_back(self) -> list[Dataset]:
-        """The drift scores of earlier nights that the verdict looked at: did a warning stay?"""
-        name = f"{Stage.DRIFT.value}/{self._model.model_id}"
-        return [Dataset(self._store, name, Stage.DRIFT.value, night.result_digest) for night in self._earlier]
+        """The results of earlier nights that the verdict looked at.
+
+        Drift scores (did a warning stay?), and where the policy judges a control chart the numbers behind it: of each
+        night whose record the chart looked at, what the number's stage measured. The nights of phase I that lie
+        further back stand in the record by date only, and are not followed.
+        """
+        charts = self._result.charts if self._result else None
+        looked = [(Stage.DRIFT, night.result_digest) for night in self._earlier]
+        if charts:
+            looked += [(stage, digest) for stage in _judged_stages(charts) for _, digest in charts.look_back]
+        return [
+            Dataset(self._store, f"{stage.value}/{self._model.model_id}", stage.value, digest)
+            for stage, digest in dict.fromkeys(looked)
+        ]
 
     def _aggregated(self, stage: Stage) -> Iterable[tuple[str, tuple[ColumnSource, ...]]]:
         """Yield each measure with the columns it aggregates."""
@@ -259,6 +281,14 @@ class _Nodes:
 
     def _columns(self, roles: tuple[str, ...]) -> Iterable[Column]:
         return (Column(n, c.type, c.role, c.privacy) for n, c in self._model.columns.items() if c.role in roles)
+
+
+def _judged_stages(charts: ControlCharts) -> Iterable[Stage]:
+    """Return the stages whose numbers were held against a control chart that the policy judges."""
+    metrics = [chart.metric for chart in charts.charts if chart.judged and chart.z is not None]
+    if charts.joint.judged and charts.joint.distance is not None:
+        metrics += charts.joint.metrics
+    return dict.fromkeys(CHARTED_BY.get(metric, CHARTED_BY[metric.partition(".")[0]]) for metric in metrics)
 
 
 def _raw(column: Column) -> Column:
