@@ -43,6 +43,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "proposal",
         "refrozen",
         "replay",
+        "retrace",
         "roles",
         "stages",
         "starter",
