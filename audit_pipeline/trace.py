@@ -254,20 +254,35 @@ class _Nodes:
             for column in dict.fromkeys(s.column for s in self._result.drift.scores):
                 yield column, tuple(_over(name, column) for name in compared)
         elif stage is Stage.PERFORMANCE and self._result.performance:
-            outcome = (_over(labels.name, "label"),) if labels else ()
-            used = (_over(snapshot.name, self._model.output), *outcome)
-            for name in dict.fromkeys(m.name for m in self._result.performance.metrics if labels):
-                yield name, used
+            used = (_over(snapshot.name, self._model.output), *self._outcomes(snapshot, labels))
+            slices: dict[str, dict[str, None]] = {}
+            for metric in self._result.performance.metrics if labels else ():
+                segment = metric.slice.partition("=")[0]
+                slices.setdefault(metric.name, {})
+                if segment in self._model.columns:
+                    slices[metric.name][segment] = None
+            for name, segments in slices.items():
+                yield name, (*used, *(_by(snapshot.name, segment, "GROUP_BY") for segment in segments))
             concept = self._result.performance.concept
             if labels and concept and concept.numbers:
                 inputs = (_over(snapshot.name, feature) for feature in self._model.features)
                 yield "concept drift", (*inputs, *used)
             for grouping in self._result.fairness.groupings if self._result.fairness else ():
                 parts = [part for part in grouping.attribute.split(JOIN) if part in self._model.columns]
-                yield f"fairness of {grouping.attribute}", (*(_over(snapshot.name, part) for part in parts), *used)
+                yield (
+                    f"fairness of {grouping.attribute}",
+                    (*(_by(snapshot.name, part, "GROUP_BY") for part in parts), *used),
+                )
         elif stage is Stage.EXPLANATION and self._result.explanation:
             for importance in self._result.explanation.importances:
                 yield importance.feature, (_over(snapshot.name, importance.feature),)
+
+    def _outcomes(self, snapshot: Dataset, labels: Dataset | None) -> tuple[ColumnSource, ...]:
+        """The outcomes, and the column by which they were found: its values are in no number."""
+        if labels is None:
+            return ()
+        row_id = self._model.row_id
+        return _over(labels.name, "label"), *(_by(name, row_id, "JOIN") for name in (snapshot.name, labels.name))
 
     def _evidence(self) -> list[Dataset | None]:
         if self._committed is None:
@@ -303,3 +318,7 @@ def _copied(log: str, column: Column) -> ColumnSource:
 
 def _over(dataset: str, column: str) -> ColumnSource:
     return ColumnSource(dataset, column, "AGGREGATION")
+
+
+def _by(dataset: str, column: str, how: str) -> ColumnSource:
+    return ColumnSource(dataset, column, how, direct=False)
