@@ -34,7 +34,7 @@ def other_names(event: Event) -> set[tuple[str, str]]:
     for side, _ in SIDES:
         for dataset in event.body.get(side, []):
             node = dataset_node(dataset["namespace"], dataset["name"])
-            found |= {(other, node) for other in _symlinks(dataset) if other != node}
+            found |= {(other, node) for other in _symlinks(object_at(dataset, "facets")) if other != node}
     return found
 
 
@@ -107,10 +107,11 @@ def _io(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
             for dataset in event.body.get(side, []):
                 given = dataset_node(dataset["namespace"], dataset["name"])
                 node = names.get(given, given)
-                version = text_at(dataset, "facets", "version", "datasetVersion") or None
-                location = next(_symlinks(dataset), None if node == given else given)
+                facets = object_at(dataset, "facets")
+                version = text_at(facets.get("version"), "datasetVersion") or None
+                location = next(_symlinks(facets), None if node == given else given)
                 said = found[direction, node].setdefault((version, location), {})
-                said |= {k: v for k, v in _facts(dataset, direction).items() if v is not None}
+                said |= {k: v for k, v in _facts(dataset, facets, direction).items() if v is not None}
                 if not event.ours and said.get("kind") == RECORD:
                     del said["kind"]
     for (direction, node), places in sorted(found.items()):
@@ -137,10 +138,10 @@ def _settled(places: dict[_Place, _Said]) -> dict[_Place, _Said]:
     return {place: dict(ChainMap(*(places.get(way, {}) for way in reversed(ways[place])))) for place in kept}
 
 
-def _facts(dataset: dict[str, Any], direction: str) -> dict[str, Any]:
+def _facts(dataset: dict[str, Any], facets: dict[str, Any], direction: str) -> dict[str, Any]:
     """Return name, kind and rows of a dataset, as far as it says."""
-    facets = object_at(dataset, "facets")
-    kind = text_at(facets, "datasetType", "subType") or text_at(facets, "datasetType", "datasetType")
+    sort = facets.get("datasetType")
+    kind = text_at(sort, "subType") or text_at(sort, "datasetType")
     return {
         "namespace": dataset["namespace"],
         "name": dataset["name"],
@@ -149,9 +150,11 @@ def _facts(dataset: dict[str, Any], direction: str) -> dict[str, Any]:
     }
 
 
-def _symlinks(dataset: dict[str, Any]) -> Iterator[str]:
-    """Yield the nodes of the other names a dataset was given, in order."""
-    for other in objects_in(value_at(dataset, "facets", "symlinks", "identifiers")):
+def _symlinks(facets: dict[str, Any]) -> Iterator[str]:
+    """Yield the nodes of the other names a dataset was given by its facets, in order."""
+    if "symlinks" not in facets:
+        return
+    for other in objects_in(value_at(facets, "symlinks", "identifiers")):
         namespace, name = text_at(other, "namespace") or "", text_at(other, "name") or ""
         if 0 < len(namespace) <= MAX_NAME and 0 < len(name) <= MAX_NAME:
             yield dataset_node(namespace, name)
