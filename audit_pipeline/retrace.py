@@ -103,7 +103,14 @@ def events_of_record(project: Project, store: Store, entry: LogEntry) -> list[di
     trace = replace(trace, run=replace(trace.run, run_id=f"{trace.run.run_id}/{entry.digest[:16]}"))
     started, ended = trace.stages[0].started, trace.stages[-1].ended
     first, last = lineage.nightly_events(
-        trace.run, trace.project, trace.night, started=started, ended=ended, state="COMPLETE", error=None
+        trace.run,
+        trace.project,
+        trace.night,
+        started=started,
+        ended=ended,
+        state="COMPLETE",
+        error=None,
+        owners=[trace.owner],
     )
     return [first, *lineage.events_of(trace), last]
 

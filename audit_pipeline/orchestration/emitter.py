@@ -180,7 +180,14 @@ def events_of_run(project: Project, instance: dg.DagsterInstance, record: dg.Run
     ]
     error = _why_failed(log) if state == "FAIL" else None
     first, last = lineage.nightly_events(
-        run, project.config.name, night, started=begin, ended=end, state=state, error=error
+        run,
+        project.config.name,
+        night,
+        started=begin,
+        ended=end,
+        state=state,
+        error=error,
+        owners=_owners(project, log),
     )
     return [first, *stages, last]
 
@@ -193,6 +200,13 @@ def _add_traces_of_records(project: Project, run: RunContext, night: date, log: 
                 made = trace_of_run(project, model_id, night, replace(run, attempt=one.number))
                 if made is not None:
                     log.traces[model_id, one.number] = made
+
+
+def _owners(project: Project, log: RunLog) -> set[str]:
+    """Return who answered for the models of a run then; for one that left no trace, who does now."""
+    then = {model_id: trace.owner for (model_id, _), trace in log.traces.items()}
+    now = {model_id: project.models[model_id].config.owner for model_id in log.models if model_id in project.models}
+    return {owner for model_id, owner in (now | then).items() if model_id in log.models}
 
 
 def _why_failed(log: RunLog) -> str:
