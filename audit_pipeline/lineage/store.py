@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from audit_pipeline.lineage.claims import Claims
 from audit_pipeline.lineage.derived import begin, derive_graph, derive_runs
-from audit_pipeline.lineage.inbox import FOLDER, Taken, read_inbox
+from audit_pipeline.lineage.inbox import FOLDER, Taken, inbox_marks, read_inbox
 from audit_pipeline.lineage.normal import Event, Refused, parse
 from audit_pipeline.lineage.outbox import CHUNK, Line, read_new
 from audit_pipeline.lineage.rows import insert, show, statement
@@ -26,13 +26,16 @@ QUARANTINE = "file byte_offset bytes sha256 reason"
 
 
 def create(connection: "DuckDBPyConnection") -> None:
-    """Make the `lineage` schema in the current database, unless it is there."""
-    there = connection.execute(
-        "select 1 from information_schema.tables where table_catalog = current_database() "
+    """Make the `lineage` schema in the current database, unless it is there; one of an older form is made anew."""
+    columns = connection.execute(
+        "select column_name from information_schema.columns where table_catalog = current_database() "
         "and table_schema = 'lineage' and table_name = 'event'"
     ).fetchall()
-    if not there:
-        connection.execute(statement("schema.sql"))
+    if ("origin",) in columns:
+        return
+    if columns:
+        connection.execute("drop schema lineage cascade")  # all of it follows from outbox and inbox
+    connection.execute(statement("schema.sql"))
 
 
 def load(
@@ -89,7 +92,7 @@ def _take(connection: "DuckDBPyConnection", outbox: Path, inbox: Path | None, pr
             break
         batch.add(lines)
     batch.take()
-    if inbox is not None:
+    if inbox is not None and (taken or inbox_marks(inbox)):
         claims = Claims(connection, project, now)
         if taken and (batch.overtook or claims.overtaken(project)):
             return False

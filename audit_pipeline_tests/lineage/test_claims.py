@@ -176,3 +176,14 @@ def test_the_future_is_refused_so_that_now_is_now(
     assert reason.startswith("from the future")
     with duckdb.connect() as later:  # taken in anew when the day has come, it is no longer ahead
         assert load(later, tmp_path, now=datetime.combine(date(3026, 1, 1), NOW.timetz())) == 2
+
+
+def test_tables_that_do_not_say_where_an_event_came_in_are_made_anew(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection, alone: dict[str, Any]
+) -> None:
+    write(tmp_path / "outbox", "1.jsonl", OURS)
+    load(connection, tmp_path)
+    connection.execute("alter table lineage.event drop column origin")
+    connection.execute("alter table lineage.run drop column origin")
+    load(connection, tmp_path)
+    assert kept(connection) == alone
