@@ -69,7 +69,7 @@ def publish_store(project: Project, *, anew: bool = False) -> Path:
 
     def beside(connection: duckdb.DuckDBPyConnection) -> None:
         chart_durations(connection)
-        lineage.load(connection, project.layout.outbox, project.layout.inbox)
+        lineage.load(connection, project.layout.outbox, project.layout.inbox, project=project.config.name)
 
     with locked(project.layout.audit / ".locks" / "publish"):
         state, seen = canonical(_sources(project)), project.layout.audit / ".state" / "published"

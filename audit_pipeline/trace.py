@@ -12,6 +12,7 @@ from audit_pipeline.records import (
     AuditResult,
     Column,
     ColumnSource,
+    ControlCharts,
     Dataset,
     EarlierNight,
     FileRef,
@@ -32,6 +33,16 @@ FRAMEWORKS = {  # what a model of each artefact format is made with
     "xgboost": "XGBoost",
     "lightgbm": "LightGBM",
     "pickle": "Python (pickle)",
+}
+
+CHARTED_BY = {  # first word of a charted number, or all of it -> the stage it was measured in
+    "volume": Stage.VALIDATION,
+    "volume.labelled": Stage.PERFORMANCE,
+    "quality": Stage.VALIDATION,
+    "drift": Stage.DRIFT,
+    "performance": Stage.PERFORMANCE,
+    "concept": Stage.PERFORMANCE,
+    "fairness": Stage.PERFORMANCE,
 }
 
 
@@ -224,9 +235,20 @@ class _Nodes:
         return Dataset(self._store, name, stage.value, self._committed.result_digest, columns=columns, sources=sources)
 
     def _looked_back(self) -> list[Dataset]:
-        """The drift scores of earlier nights that the verdict looked at: did a warning stay?"""
-        name = f"{Stage.DRIFT.value}/{self._model.model_id}"
-        return [Dataset(self._store, name, Stage.DRIFT.value, night.result_digest) for night in self._earlier]
+        """The results of earlier nights that the verdict looked at.
+
+        Drift scores (did a warning stay?), and where the policy judges a control chart the numbers behind it: of each
+        night whose record the chart looked at, what the number's stage measured. The nights of phase I that lie
+        further back stand in the record by date only, and are not followed.
+        """
+        charts = self._result.charts if self._result else None
+        looked = [(Stage.DRIFT, night.result_digest) for night in self._earlier]
+        if charts:
+            looked += [(stage, digest) for stage in _judged_stages(charts) for _, digest in charts.look_back]
+        return [
+            Dataset(self._store, f"{stage.value}/{self._model.model_id}", stage.value, digest)
+            for stage, digest in dict.fromkeys(looked)
+        ]
 
     def _aggregated(self, stage: Stage) -> Iterable[tuple[str, tuple[ColumnSource, ...]]]:
         """Yield each measure with the columns it aggregates."""
@@ -238,17 +260,25 @@ class _Nodes:
             for column in dict.fromkeys(s.column for s in self._result.drift.scores):
                 yield column, tuple(_over(name, column) for name in compared)
         elif stage is Stage.PERFORMANCE and self._result.performance:
-            outcome = (_over(labels.name, "label"),) if labels else ()
-            used = (_over(snapshot.name, self._model.output), *outcome)
-            for name in dict.fromkeys(m.name for m in self._result.performance.metrics if labels):
-                yield name, used
+            used = (_over(snapshot.name, self._model.output), *self._outcomes(snapshot, labels))
+            slices: dict[str, dict[str, None]] = {}
+            for metric in self._result.performance.metrics if labels else ():
+                segment = metric.slice.partition("=")[0]
+                slices.setdefault(metric.name, {})
+                if segment in self._model.columns:
+                    slices[metric.name][segment] = None
+            for name, segments in slices.items():
+                yield name, (*used, *(_by(snapshot.name, segment, "GROUP_BY") for segment in segments))
             concept = self._result.performance.concept
             if labels and concept and concept.numbers:
                 inputs = (_over(snapshot.name, feature) for feature in self._model.features)
                 yield "concept drift", (*inputs, *used)
             for grouping in self._result.fairness.groupings if self._result.fairness else ():
                 parts = [part for part in grouping.attribute.split(JOIN) if part in self._model.columns]
-                yield f"fairness of {grouping.attribute}", (*(_over(snapshot.name, part) for part in parts), *used)
+                yield (
+                    f"fairness of {grouping.attribute}",
+                    (*(_by(snapshot.name, part, "GROUP_BY") for part in parts), *used),
+                )
         elif stage is Stage.EXPLANATION and self._result.explanation:
             moved = self._result.explanation.attribution
             compared = dict.fromkeys(d.name for d in (snapshot, *(references if moved and moved.features else [])))
@@ -258,6 +288,13 @@ class _Nodes:
             if labels and shuffled and shuffled.over == "night" and shuffled.features:
                 inputs = (_over(snapshot.name, each.feature) for each in shuffled.features)
                 yield "permutation importance", (*inputs, _over(labels.name, "label"))
+
+    def _outcomes(self, snapshot: Dataset, labels: Dataset | None) -> tuple[ColumnSource, ...]:
+        """The outcomes, and the column by which they were found: its values are in no number."""
+        if labels is None:
+            return ()
+        row_id = self._model.row_id
+        return _over(labels.name, "label"), *(_by(name, row_id, "JOIN") for name in (snapshot.name, labels.name))
 
     def _evidence(self) -> list[Dataset | None]:
         if self._committed is None:
@@ -273,6 +310,14 @@ class _Nodes:
         return (Column(n, c.type, c.role, c.privacy) for n, c in self._model.columns.items() if c.role in roles)
 
 
+def _judged_stages(charts: ControlCharts) -> Iterable[Stage]:
+    """Return the stages whose numbers were held against a control chart that the policy judges."""
+    metrics = [chart.metric for chart in charts.charts if chart.judged and chart.z is not None]
+    if charts.joint.judged and charts.joint.distance is not None:
+        metrics += charts.joint.metrics
+    return dict.fromkeys(CHARTED_BY.get(metric, CHARTED_BY[metric.partition(".")[0]]) for metric in metrics)
+
+
 def _raw(column: Column) -> Column:
     """The column as the log had it, before any mask."""
     return Column(column.name, column.type, column.role, column.privacy)
@@ -285,3 +330,7 @@ def _copied(log: str, column: Column) -> ColumnSource:
 
 def _over(dataset: str, column: str) -> ColumnSource:
     return ColumnSource(dataset, column, "AGGREGATION")
+
+
+def _by(dataset: str, column: str, how: str) -> ColumnSource:
+    return ColumnSource(dataset, column, how, direct=False)

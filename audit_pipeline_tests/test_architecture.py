@@ -44,6 +44,7 @@ LAYERS = [  # a module imports from its own layer or one above; stages only from
         "reason_codes",
         "refrozen",
         "replay",
+        "retrace",
         "roles",
         "stages",
         "starter",

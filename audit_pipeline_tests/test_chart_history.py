@@ -1,22 +1,34 @@
 """Charts over a store of many nights: what they stand on, and what begins phase I anew."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from audit_pipeline.config.charts import ChartsPolicy
-from audit_pipeline.evidence import Store
+from audit_pipeline import lineage
+from audit_pipeline.config import Project, load_project
+from audit_pipeline.config.charts import JOINT, ChartsPolicy
+from audit_pipeline.evidence import Committed, Store
 from audit_pipeline.evidence.past import Past
 from audit_pipeline.evidence.store import result_digest
+from audit_pipeline.gather import Gathered
+from audit_pipeline.lineage import decode, encode, events_of
+from audit_pipeline.metrics.charted import CHARTED
 from audit_pipeline.metrics.control_charts import measure_charts
-from audit_pipeline.records import AuditResult, ControlChart
+from audit_pipeline.publish import schema
+from audit_pipeline.records import AuditResult, ControlChart, Outcome, RunContext, Stage
+from audit_pipeline.stages import Stopwatch
+from audit_pipeline.trace import CHARTED_BY, trace_of
 from audit_pipeline_tests.builders import make_store
 from audit_pipeline_tests.hardship import quick_folder
 from audit_pipeline_tests.long_store import Made, add, fill, measured, night_of, quiet
+from audit_pipeline_tests.small_project import CHURN, PROJECT, SUITES
 
 COUNT = 45
 QUIET = quiet(COUNT)
@@ -183,3 +195,53 @@ def test_nights_from_before_there_were_charts_count() -> None:
     old = [plain_night(made.auc) for made in quiet(30)]
     assert all("charts" not in night for night in old)
     assert auc_of([*old, plain_night(0.75)])[0].z is not None
+
+
+def events_of_night(project: Project, result: AuditResult) -> list[dict[str, Any]]:
+    """The lineage of a night whose result is given, as the pipeline makes it."""
+    assert result.snapshot is not None
+    frozen = replace(result.snapshot, sha256=f"{result.night:%d%m}" * 16, source_sha256=f"{result.night:%m%d}" * 16)
+    watch = Stopwatch()
+    for stage in (Stage.SNAPSHOT, Stage.VALIDATION, Stage.DRIFT, Stage.PERFORMANCE, Stage.AUDIT):
+        with watch.stage(stage):
+            watch.outcome(Outcome.PASS)
+    run = RunContext(f"run {result.night}", datetime.combine(result.night, time(3), UTC))
+    digest = result_digest(result)
+    committed = Committed(f"record of {result.night}", digest, True, ())
+    config, gathered = project.model("churn").config, Gathered(snapshot=frozen)
+    trace = trace_of(project, config, result.night, run, watch, gathered, result=result, committed=committed)
+    return events_of(decode(json.loads(json.dumps(encode(trace)))))
+
+
+@pytest.mark.parametrize(
+    ("warn", "reached"),
+    [
+        ({}, [0]),  # shown, and no verdict stands on it
+        ({"volume.rows": ("limits",)}, [0, 30]),
+        ({"drift.largest_psi": ("limits",), "performance.auc": ("ewma",)}, [0, 30]),
+        ({JOINT: ("limits",)}, [0, 30]),
+    ],
+)
+def test_a_verdict_that_a_chart_warns_of_stands_on_the_files_of_the_nights_behind_it(
+    warn: dict[str, Any], reached: list[int], filled: Store, tmp_path: Path
+) -> None:
+    for folder in ("models", "expectations"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "churn.yaml").write_text(CHURN if folder == "models" else SUITES["churn"])
+    (tmp_path / "project.yaml").write_text(PROJECT)
+    project, policy = load_project(tmp_path), ChartsPolicy(warn=warn)
+    places = (0, 30, 32)  # the last has the first beyond its 30 nights
+    with duckdb.connect() as connection:
+        schema.create(connection)
+        for place in places:
+            result = measured(filled, night_of(place), QUIET[place], policy=policy if place else ChartsPolicy())
+            lineage.append(tmp_path / "outbox", events_of_night(project, result))
+        lineage.load(connection, tmp_path / "outbox")
+        found = lineage.impact(connection, f"input/churn/{night_of(0)}.parquet", roots=(tmp_path,))
+        assert [use.night for use in found.uses] == [night_of(place) for place in reached]
+        strict = lineage.validate(lineage.read_outbox(tmp_path / "outbox"), strict=True)
+        assert strict.violations == ()
+
+
+def test_every_charted_number_has_the_stage_it_was_measured_in() -> None:
+    assert {kind for kind, _, _ in CHARTED} == {name for name in CHARTED_BY if "." not in name}

@@ -107,7 +107,13 @@ class Context:
             self.require_evidence()
             raise PublishError(f"There is evidence and no '{self.layout.database}'. `audit-pipeline rebuild` makes it.")
         with published(self.layout, role) as connection:
-            yield connection
+            try:
+                yield connection
+            except (duckdb.BinderException, duckdb.CatalogException) as error:  # our own questions fit our own tables
+                raise PublishError(
+                    f"'{self.layout.database_of(role)}' was made by another version of the program: it lacks what is "
+                    "asked for. `audit-pipeline rebuild` makes it anew from the evidence."
+                ) from error
 
     def _require_role(self, role: str) -> None:
         """Refuse a role that has no database; a reader need not see the whole one, nor the configuration.

@@ -1,4 +1,4 @@
-"""`reconcile`: close runs of dead processes, and see that every ended run has its end in the lineage."""
+"""`reconcile`: close runs of dead processes, and see that every ended run and every record stands in the lineage."""
 
 from dataclasses import asdict
 
@@ -15,9 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def reconcile(context: typer.Context, as_json: Json = False) -> None:
-    """Compare Dagster's runs with the lineage, and write what is missing.
+    """Compare Dagster's runs and the evidence with the lineage, and write what is missing.
 
-    Nothing is audited. Exit codes: 0 every ended run has its end in the lineage, 4 of some it could not be written.
+    Nothing is audited. Exit codes: 0 every ended run and every record stands in the lineage, 4 some could not
+    be written.
     """
     from audit_pipeline.orchestration.dead import close_dead_runs
     from audit_pipeline.orchestration.emitter import reconcile as compare
@@ -36,6 +37,7 @@ def reconcile(context: typer.Context, as_json: Json = False) -> None:
         out.print(
             f"{found.runs} of {found.ended} ended runs were missing in the lineage: {found.events} events written."
         )
+        out.print(f"{found.records} records were missing in it, and were told from themselves.")
         for problem in found.problems:
             error(problem)
     if found.problems:

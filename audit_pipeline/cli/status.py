@@ -26,9 +26,10 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     own: Context = context.obj
     models = own.ask(LAST).records()
     missing = never_audited(own, models)
-    seen, relay = heartbeat(own), relay_behind(own)
+    seen, relay, problems = heartbeat(own), relay_behind(own), lineage.problems_of(own.layout)
     if as_json:
-        print_json({"models": models, "never_audited": missing, "daemon_seen": seen, "relay": relay})
+        said = {"models": models, "never_audited": missing, "daemon_seen": seen, "relay": relay}
+        print_json(said | {"lineage_problems": problems})
         return
     out.print(fleet_line(models, missing))
     rows = [
@@ -46,6 +47,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     ]
     table(("model", "night", "verdict", "rows", "failed", "warned", "performance", "owner"), rows)
     out.print(_daemon(seen))
+    if problems:
+        out.print(f"Lineage is incomplete: {problems[0]} ({len(problems)} in all; see `audit-pipeline reconcile`)")
     if relay:
         words = "is told everything" if not relay["waiting"] else f"is {relay['waiting']:,} events behind"
         out.print(f"Lineage relay: {relay['url']} {words}; it refused {relay['refused']:,}.")

@@ -5,10 +5,10 @@
                                                  outbox --relay--> one HTTP consumer, where configured
 
     writing   events, dataset_facets, own_facets (what an event says), trace_json (a trace in Dagster's log), outbox
-    keeping   store, inbox, normal, fields (what is taken), runs, names, derived, rows, *.sql (what follows from it)
+    keeping   store, inbox, normal, fields, claims (what is taken), runs, names, derived, rows, *.sql (what follows)
     asking    queries, column_sources, used_by, drawing, raw; page/ for people
     judging   validation, schemas, habits, spec/, facets/
-    sending   relay, cursor, transport
+    sending   relay, cursor, transport; problems (what could not be written)
 
 Names of nodes: a job is `job:<project>:<model>.<stage>`, a dataset `dataset:<namespace>:<name>`. Nobody needs to
 type these: every node has an alias, the shortest end of its name that is unique (`high_utilizer.audit`,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from audit_pipeline.lineage.inbox import inbox_marks
     from audit_pipeline.lineage.outbox import append
     from audit_pipeline.lineage.page import graph_page
+    from audit_pipeline.lineage.problems import problems_of, tell_problems
     from audit_pipeline.lineage.queries import Graph, Node, downstream, resolve, tree, upstream
     from audit_pipeline.lineage.raw import raw_events
     from audit_pipeline.lineage.relay import Behind, Relayed, behind, relay_events
@@ -38,6 +39,7 @@ _HOMES = {
     "inbox": ("inbox_marks",),
     "outbox": ("append",),
     "page": ("graph_page",),
+    "problems": ("problems_of", "tell_problems"),
     "queries": ("Graph", "Node", "downstream", "resolve", "tree", "upstream"),
     "raw": ("raw_events",),
     "relay": ("Behind", "Relayed", "behind", "relay_events"),
@@ -74,11 +76,13 @@ __all__ = [
     "load",
     "nightly_events",
     "nightly_id",
+    "problems_of",
     "raw_events",
     "read_file",
     "read_outbox",
     "relay_events",
     "resolve",
+    "tell_problems",
     "tree",
     "upstream",
     "validate",

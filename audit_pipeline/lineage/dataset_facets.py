@@ -17,12 +17,16 @@ from audit_pipeline.records import CheckResult, ColumnProfile, ColumnSource, Dat
 from audit_pipeline.small_cells import few
 
 SOURCE = "audit-pipeline"  # of tags
+UPSTREAM = ("log", "labels", "reference")  # made by others: whose they are is theirs to say
 T = TypeVar("T")
 
 
 def input_of(trace: Trace, stage: StageTrace, dataset: Dataset) -> ol.InputDataset:
     """Return a dataset that was read; the checks stand on the snapshot that validation read."""
     facets: dict[str, Any] = {}
+    described = _described(trace, dataset)
+    if dataset.kind not in UPSTREAM and trace.owner:
+        described["ownership"] = _ownership(trace)
     if dataset.rows is not None or dataset.bytes is not None:
         facets["inputStatistics"] = facet(
             of.input_statistics_input_dataset.InputStatisticsInputDatasetFacet,
@@ -31,7 +35,7 @@ def input_of(trace: Trace, stage: StageTrace, dataset: Dataset) -> ol.InputDatas
         )
     if stage.stage is Stage.VALIDATION and dataset.kind == "snapshot":
         facets |= _quality(trace, dataset)
-    return ol.InputDataset(dataset.namespace, dataset.name, facets=_described(trace, dataset), inputFacets=facets)
+    return ol.InputDataset(dataset.namespace, dataset.name, facets=described, inputFacets=facets)
 
 
 def _quality(trace: Trace, dataset: Dataset) -> dict[str, Any]:
@@ -66,9 +70,7 @@ def _metrics(profile: ColumnProfile) -> Any:
 def output_of(trace: Trace, stage: StageTrace, dataset: Dataset) -> ol.OutputDataset:
     """Return a dataset that was written, with where each of its columns came from."""
     facets = _described(trace, dataset)
-    facets["ownership"] = facet(
-        of.ownership_dataset.OwnershipDatasetFacet, [of.ownership_dataset.Owner(trace.owner, type="OWNER")]
-    )
+    facets["ownership"] = _ownership(trace)
     if dataset.sources:
         facets["columnLineage"] = _column_lineage(stage, dataset)
     written: dict[str, Any] = {}
@@ -79,6 +81,11 @@ def output_of(trace: Trace, stage: StageTrace, dataset: Dataset) -> ol.OutputDat
             size=dataset.bytes,
         )
     return ol.OutputDataset(dataset.namespace, dataset.name, facets=facets, outputFacets=written)
+
+
+def _ownership(trace: Trace) -> Any:
+    """Return who answers for the model, and so for what is its own."""
+    return facet(of.ownership_dataset.OwnershipDatasetFacet, [of.ownership_dataset.Owner(trace.owner, type="OWNER")])
 
 
 def identity(dataset: Dataset) -> dict[str, Any]:

@@ -7,8 +7,9 @@ it stood before, so that the graph is derived anew only where something can have
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from audit_pipeline.lineage.claims import own_names
 from audit_pipeline.lineage.names import learn, names_of
-from audit_pipeline.lineage.normal import Event, parse
+from audit_pipeline.lineage.normal import OURS, Event, parse
 from audit_pipeline.lineage.rows import insert, show, statement
 from audit_pipeline.lineage.runs import datasets_of, other_names, run_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 RUN = (
     "run_id node job_namespace job started ended effective state parent_run_id "
-    "model_id night stage outcome failed error"
+    "model_id night stage outcome failed error origin"
 )
 IO = "run_id direction node namespace name version kind row_count location"
 COLUMN_EDGE = "run_id job src src_column dst dst_column type subtype masking"
@@ -38,7 +39,9 @@ def derive_runs(connection: "DuckDBPyConnection", fresh: Iterable[Event]) -> Non
     runs: dict[str, list[Event]] = {}
     for event in fresh:
         runs.setdefault(event.run_id, []).append(event)
-    moved = learn(connection, {pair for events in runs.values() for event in events for pair in other_names(event)})
+    said = {pair for events in runs.values() for event in events for pair in other_names(event)}
+    theirs = not all(event.ours for events in runs.values() for event in events)  # one load's batch is of one origin
+    moved = learn(connection, own_names(connection, said) if theirs else said)
     renamed = sorted(_runs_that_name(connection, moved)) if moved else []
     _remember(connection, [*((run, False) for run in runs), *((run, True) for run in renamed)])
     _derive(connection, runs)
@@ -96,13 +99,14 @@ def _derive(connection: "DuckDBPyConnection", runs: dict[str, list[Event]]) -> N
     known = connection.execute("select 1 from lineage.run where run_id in (from lineage_runs) limit 1").fetchall()
     kept = (
         connection.execute(
-            "select event from lineage.event where run_id in (from lineage_runs) "
+            "select event, origin from lineage.event where run_id in (from lineage_runs) "
             "and event_id not in (select event_id from lineage_asked)"
         ).fetchall()
         if known
         else []
     )
-    events = [*(parse(text.encode()) for (text,) in kept), *(event for given in runs.values() for event in given)]
+    events = [parse(text.encode(), ours=origin == OURS) for text, origin in kept]
+    events += [event for given in runs.values() for event in given]
     names = names_of(connection, {node for event in events for node in datasets_of(event)})
     of_run: dict[str, list[Event]] = {}
     for event in events:

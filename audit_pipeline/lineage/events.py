@@ -11,6 +11,7 @@ Everything is derived from the arguments, identifiers too: the same trace gives 
 """
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -134,7 +135,7 @@ def _event(
             job=ol.Job(
                 trace.project,
                 f"{trace.model_id}.{stage.stage.value}",
-                facets=_job("ASSET", trace.owner, trace.source_code),
+                facets=_job("ASSET", [trace.owner] if trace.owner else [], trace.source_code),
             ),
             inputs=inputs,
             outputs=outputs,
@@ -143,7 +144,15 @@ def _event(
 
 
 def nightly_events(
-    run: RunContext, project: str, night: date, *, started: datetime, ended: datetime, state: str, error: str | None
+    run: RunContext,
+    project: str,
+    night: date,
+    *,
+    started: datetime,
+    ended: datetime,
+    state: str,
+    error: str | None,
+    owners: Iterable[str] = (),
 ) -> list[dict[str, Any]]:
     """Return START and the terminal event of the job that audited a night: the parent of its stages.
 
@@ -155,10 +164,11 @@ def nightly_events(
         ended: when it ended, aware.
         state: COMPLETE, FAIL or ABORT.
         error: why it failed, in our own words; only with FAIL.
+        owners: who answer for the models it audited.
     """
     facets = _run(run, project, night, {})
     end = facets | ({"errorMessage": _error(error)} if error else {})
-    job = ol.Job(project, _nightly(project), facets=_job("JOB", "", None))
+    job = ol.Job(project, _nightly(project), facets=_job("JOB", sorted({*owners} - {""}), None))
     return [
         _plain(
             ol.RunEvent(
@@ -227,11 +237,13 @@ def _run(run: RunContext, project: str, night: date, more: dict[str, str | None]
     }
 
 
-def _job(kind: str, owner: str, code: SourceCode | None) -> Facets:
+def _job(kind: str, owners: list[str], code: SourceCode | None) -> Facets:
     """Return the standard's job facets; where the code is only when the project says so."""
     facets: Facets = {"jobType": facet(of.job_type_job.JobTypeJobFacet, "BATCH", "DAGSTER", jobType=kind)}
-    if owner:
-        facets["ownership"] = facet(of.ownership_job.OwnershipJobFacet, [of.ownership_job.Owner(owner, type="OWNER")])
+    if owners:
+        facets["ownership"] = facet(
+            of.ownership_job.OwnershipJobFacet, [of.ownership_job.Owner(owner, type="OWNER") for owner in owners]
+        )
     if code:
         facets["sourceCodeLocation"] = facet(
             of.source_code_location_job.SourceCodeLocationJobFacet,

@@ -7,13 +7,13 @@ with above as (
         and not bool_or(run_id in (select run_id from lineage.run_io))),
 seen as (
     select r.node, 'job' as type, r.job_namespace as namespace, r.job as name, r.stage as kind, r.model_id,
-        r.effective, r.run_id
+        r.effective, r.run_id, r.origin = 'outbox' as ours
     from lineage.run r anti join above using (node)
     union all
-    select i.node, 'dataset', i.namespace, i.name, i.kind, r.model_id, r.effective, i.run_id
+    select i.node, 'dataset', i.namespace, i.name, i.kind, r.model_id, r.effective, i.run_id, r.origin = 'outbox'
     from lineage.run_io i join lineage.run r using (run_id)),
 given as (
-    select node, type, namespace, name, max({'effective': effective, 'run': run_id, 'kind': kind}) filter (kind is not null) as last,
+    select node, type, namespace, name, max({'ours': ours, 'effective': effective, 'run': run_id, 'kind': kind}) filter (kind is not null) as last,
         min(model_id) as first_model, max(model_id) as last_model
     from seen group by node, type, namespace, name),
 named as (

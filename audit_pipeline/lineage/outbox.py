@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from audit_pipeline.durable import make_folder, sync
 from audit_pipeline.errors import LineageError
 
 CHUNK = 8 * 1024 * 1024  # bytes read in one go; as parsed events they take some twenty times that
-
+BLOCK = 128 * 1024  # the same, where many files are read side by side
 
 _ENCODER = json.JSONEncoder(  # its own look-out for circles costs a quarter; a circle still ends, as a RecursionError
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
@@ -122,16 +123,34 @@ def read_new(outbox: Path, offsets: dict[str, int], *, limit: int = CHUNK) -> tu
     for path in sorted(outbox.glob("*.jsonl")):
         if left <= 0:
             break
-        start = reached.get(path.name, 0)
-        if path.stat().st_size < start:
-            start = 0  # replaced by a shorter file; events already kept are recognised
-        data = _whole_lines(path, start, left)
-        left -= len(data)
-        reached[path.name] = start + len(data)
-        for line in data.split(b"\n")[:-1]:
-            lines.append(Line(path.name, start, line))
-            start += len(line) + 1
+        start = _start(path, reached.get(path.name, 0))
+        found = _lines(path, start, left)
+        lines += found
+        reached[path.name] = start + sum(len(line.data) + 1 for line in found)
+        left -= reached[path.name] - start
     return lines, {name: offset for name, offset in reached.items() if offset}
+
+
+def read_on(path: Path, offset: int) -> Iterator[Line]:
+    """Yield the whole lines of one file after `offset`, a block at a time, so that many files can be read at once."""
+    start = _start(path, offset)
+    while found := _lines(path, start, BLOCK):
+        yield from found
+        start = found[-1].offset + len(found[-1].data) + 1
+
+
+def _start(path: Path, offset: int) -> int:
+    """Return where to read on; a file that is shorter was replaced, and events already kept are recognised."""
+    return offset if path.stat().st_size >= offset else 0
+
+
+def _lines(path: Path, start: int, limit: int) -> list[Line]:
+    """Return the whole lines of about `limit` bytes from `start`."""
+    lines = []
+    for data in _whole_lines(path, start, limit).split(b"\n")[:-1]:
+        lines.append(Line(path.name, start, data))
+        start += len(data) + 1
+    return lines
 
 
 def _whole_lines(path: Path, start: int, limit: int) -> bytes:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +23,7 @@ from audit_pipeline.durable import locked
 from audit_pipeline.errors import EvidenceError, KeyMissingError, LineageError
 from audit_pipeline.lineage.cursor import Cursor, Refusal
 from audit_pipeline.lineage.normal import Event, Refused, parse
-from audit_pipeline.lineage.outbox import Line, read_new
+from audit_pipeline.lineage.outbox import Line, read_new, read_on
 
 if TYPE_CHECKING:
     from audit_pipeline.lineage.transport import Consumer
@@ -107,8 +106,8 @@ class _Call:
         try:
             key = read_secret("relay's API key", to.api_key, project.root) if to.api_key else None
             with Consumer(to.url, api_key=key, timeout_s=to.timeout_s) as consumer, self.cursor.writing():
-                while lines := read_new(self.outbox, self.cursor.offsets)[0]:
-                    for read in in_order(lines):
+                while read_new(self.outbox, self.cursor.offsets, limit=1)[0]:
+                    for read in in_order(self.outbox, dict(self.cursor.offsets)):
                         if self.until is not None and time.monotonic() > self.until:
                             return None
                         self._pass(consumer, read)
@@ -129,9 +128,13 @@ class _Call:
             self.cursor.passed(line, Refusal(line.file, line.offset, digest, status))
 
 
-def in_order(lines: list[Line]) -> Iterator[_Read]:
-    """Yield lines with their events: those of a file as they stand, those of several files by event time."""
-    files = [map(_read, list(of_file)) for _, of_file in groupby(lines, key=lambda line: line.file)]
+def in_order(outbox: Path, offsets: dict[str, int]) -> Iterator[_Read]:
+    """Yield what waits, with the events: lines of a file as they stand, those of several files by event time.
+
+    Each file is read as far as the others have come, so that the order holds however long they are.
+    """
+    paths = sorted(outbox.glob("*.jsonl"))
+    files = [map(_read, read_on(path, offsets.get(path.name, 0))) for path in paths]
     return heapq.merge(*files, key=lambda read: read.event.time if read.event else datetime.min)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from audit_pipeline.lineage.fields import day, integer_at, moment, object_at, objects_in, text_at, value_at
 from audit_pipeline.lineage.normal import MAX_NAME, TERMINAL, Event, dataset_node
-from audit_pipeline.lineage.own_facets import HOME
 
 SIDES = (("inputs", "input"), ("outputs", "output"))
+THEIRS_TOO = ("nominalTime", "parent")  # facets of a run that are read of other producers too
+RECORD = "record"  # kind of what a verdict stands in; only we make one
 Names = Mapping[str, str]  # node of another name -> node of the dataset
 
 
@@ -33,7 +34,7 @@ def other_names(event: Event) -> set[tuple[str, str]]:
     for side, _ in SIDES:
         for dataset in event.body.get(side, []):
             node = dataset_node(dataset["namespace"], dataset["name"])
-            found |= {(other, node) for other in _symlinks(dataset) if other != node}
+            found |= {(other, node) for other in _symlinks(object_at(dataset, "facets")) if other != node}
     return found
 
 
@@ -60,6 +61,8 @@ def run_of(events: Iterable[Event], names: Names) -> NormalRun:
     facets: dict[str, Any] = {}
     for event in ordered:
         facets |= {key: value for key, value in object_at(event.body, "run", "facets").items() if value}
+    if not first.ours:  # what others say in our facets, or of an error, which may hold values of rows
+        facets = {key: value for key, value in facets.items() if key in THEIRS_TOO}
     end = next((event for event in ordered if event.type in TERMINAL), None)
     started = min([e.time for e in ordered if e.type == "START"] or [first.time])
     return NormalRun(
@@ -87,7 +90,8 @@ def _row(first: Event, facets: dict[str, Any], started: datetime, end: Event | N
         text_at(stage, "stage"),
         text_at(stage, "outcome"),
         integer_at(stage, "counts", "fail"),
-        _own_error(facets),
+        text_at(facets, "errorMessage", "message"),
+        first.origin,
     )
 
 
@@ -103,10 +107,13 @@ def _io(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
             for dataset in event.body.get(side, []):
                 given = dataset_node(dataset["namespace"], dataset["name"])
                 node = names.get(given, given)
-                version = text_at(dataset, "facets", "version", "datasetVersion") or None
-                location = next(_symlinks(dataset), None if node == given else given)
+                facets = object_at(dataset, "facets")
+                version = text_at(facets.get("version"), "datasetVersion") or None
+                location = next(_symlinks(facets), None if node == given else given)
                 said = found[direction, node].setdefault((version, location), {})
-                said |= {k: v for k, v in _facts(dataset, direction).items() if v is not None}
+                said |= {k: v for k, v in _facts(dataset, facets, direction).items() if v is not None}
+                if not event.ours and said.get("kind") == RECORD:
+                    del said["kind"]
     for (direction, node), places in sorted(found.items()):
         for (version, location), said in sorted(_settled(places).items(), key=repr):
             given = dataset_node(said["namespace"], said["name"])
@@ -131,10 +138,10 @@ def _settled(places: dict[_Place, _Said]) -> dict[_Place, _Said]:
     return {place: dict(ChainMap(*(places.get(way, {}) for way in reversed(ways[place])))) for place in kept}
 
 
-def _facts(dataset: dict[str, Any], direction: str) -> dict[str, Any]:
+def _facts(dataset: dict[str, Any], facets: dict[str, Any], direction: str) -> dict[str, Any]:
     """Return name, kind and rows of a dataset, as far as it says."""
-    facets = object_at(dataset, "facets")
-    kind = text_at(facets, "datasetType", "subType") or text_at(facets, "datasetType", "datasetType")
+    sort = facets.get("datasetType")
+    kind = text_at(sort, "subType") or text_at(sort, "datasetType")
     return {
         "namespace": dataset["namespace"],
         "name": dataset["name"],
@@ -143,9 +150,11 @@ def _facts(dataset: dict[str, Any], direction: str) -> dict[str, Any]:
     }
 
 
-def _symlinks(dataset: dict[str, Any]) -> Iterator[str]:
-    """Yield the nodes of the other names a dataset was given, in order."""
-    for other in objects_in(value_at(dataset, "facets", "symlinks", "identifiers")):
+def _symlinks(facets: dict[str, Any]) -> Iterator[str]:
+    """Yield the nodes of the other names a dataset was given by its facets, in order."""
+    if "symlinks" not in facets:
+        return
+    for other in objects_in(value_at(facets, "symlinks", "identifiers")):
         namespace, name = text_at(other, "namespace") or "", text_at(other, "name") or ""
         if 0 < len(namespace) <= MAX_NAME and 0 < len(name) <= MAX_NAME:
             yield dataset_node(namespace, name)
@@ -172,9 +181,3 @@ def _columns(events: list[Event], names: Names) -> Iterator[tuple[Any, ...]]:
                 for change in objects_in(source.get("transformations")) or [{}]:
                     how = (text_at(change, "type") or "DIRECT", text_at(change, "subtype"))
                     yield (event.run_id, job, *ends, *how, change.get("masking") is True)
-
-
-def _own_error(facets: dict[str, Any]) -> str | None:
-    """Return the message of an error that we wrote; another producer's may hold values of rows."""
-    facet = object_at(facets, "errorMessage")
-    return text_at(facet, "message") if str(facet.get("_producer", "")).startswith(HOME) else None

@@ -4,19 +4,20 @@ create schema if not exists lineage;
 
 create table lineage.event (
     event_id varchar primary key, event_time timestamp not null, event_type varchar not null, run_id varchar not null,
-    job varchar not null, event json not null);
+    job varchar not null, origin varchar not null, event json not null);
 comment on table lineage.event is 'OpenLineage run events as they arrived; each is kept once and never changed.';
 comment on column lineage.event.event_id is 'sha256 of the canonical JSON (sorted keys, no spaces, UTF-8)';
 comment on column lineage.event.event_time is 'When it happened (UTC)';
 comment on column lineage.event.event_type is 'START, RUNNING, COMPLETE, FAIL, ABORT or OTHER';
 comment on column lineage.event.run_id is 'OpenLineage run: one stage of one model-night in one attempt';
 comment on column lineage.event.job is 'Node of the job: job:<namespace>:<name>';
+comment on column lineage.event.origin is 'outbox (written by this project) or inbox (dropped by another producer)';
 comment on column lineage.event.event is 'The event with all facets';
 
 create table lineage.run (
     run_id varchar, node varchar, job_namespace varchar, job varchar, started timestamp, ended timestamp, effective timestamp,
     state varchar, parent_run_id varchar, model_id varchar, night date, stage varchar, outcome varchar, failed bigint,
-    error varchar);
+    error varchar, origin varchar);
 comment on table lineage.run is 'One row per run of a stage (or of another producer''s job), derived from its events.';
 comment on column lineage.run.run_id is 'OpenLineage run id (UUIDv7)';
 comment on column lineage.run.node is 'Node of its job: job:<namespace>:<name>';
@@ -33,6 +34,7 @@ comment on column lineage.run.stage is 'Stage of the line; NULL for other produc
 comment on column lineage.run.outcome is 'What the stage found: PASS, WARN, FAIL or NOT_EVALUATED; NULL when it did not run';
 comment on column lineage.run.failed is 'Checks or findings of the stage that failed';
 comment on column lineage.run.error is 'Why it could not run, in one sentence of ours; NULL for other producers';
+comment on column lineage.run.origin is 'outbox (a run of this project) or inbox (of another producer, whatever it says of itself)';
 
 create table lineage.run_io (
     run_id varchar, direction varchar, node varchar, namespace varchar, name varchar, version varchar, kind varchar,
@@ -110,7 +112,7 @@ comment on column lineage.node.model_id is 'The only model that touches it; NULL
 
 create table lineage.quarantine (
     file varchar, byte_offset bigint, bytes bigint, sha256 varchar, reason varchar);
-comment on table lineage.quarantine is 'What arrived and is no usable event; its content is not shown here.';
+comment on table lineage.quarantine is 'What arrived and is no usable event, or another producer''s that speaks for this project; its content is not shown here.';
 comment on column lineage.quarantine.file is 'File in the outbox, or inbox/<file>';
 comment on column lineage.quarantine.byte_offset is 'Bytes before it';
 comment on column lineage.quarantine.bytes is 'Its length in bytes';

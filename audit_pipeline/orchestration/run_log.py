@@ -50,8 +50,8 @@ def read_log(instance: dg.DagsterInstance, run_id: str) -> RunLog:
             log.started = at
         elif kind in (Kind.RUN_SUCCESS, Kind.RUN_FAILURE, Kind.RUN_CANCELED):
             log.ended = at
-        elif kind is Kind.ASSET_MATERIALIZATION_PLANNED and event.asset_key is not None:
-            log.models.setdefault(event.asset_key.path[0], [])
+        elif kind is Kind.ASSET_MATERIALIZATION_PLANNED and event.step_key and event.step_key.startswith(STEP):
+            log.models.setdefault(event.step_key.removeprefix(STEP), [])
         elif kind in (Kind.ASSET_MATERIALIZATION, Kind.ASSET_OBSERVATION):
             _note_trace(log, event)
         elif event.step_key is not None and event.step_key.startswith(STEP) and kind in (*BEGINS, *ENDS):

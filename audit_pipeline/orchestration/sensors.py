@@ -97,7 +97,9 @@ def deliver(project: Project, instance: dg.DagsterInstance) -> str:
     now = datetime.now(UTC)
     closed = close_dead_runs(instance)
     try:
-        told = f"lineage of {emit_ended(project, instance).runs} runs written"
+        done = emit_ended(project, instance)
+        told = f"lineage of {done.runs} runs written"
+        told += "".join(f"; NOT WRITTEN: {problem}" for problem in done.problems)
     except LineageError as error:
         told = str(error)
     swept = Store(project.layout).sweep_if_alone()

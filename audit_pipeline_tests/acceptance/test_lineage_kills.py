@@ -28,13 +28,15 @@ root, name = Path(sys.argv[1]), sys.argv[2]
 dropped = os.open(root / "inbox" / name, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 for number in range(20):
     run = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{number}"))
-    other = {"identifiers": [{"namespace": "file", "name": f"/in/{number}"}]}
+    ours = number % 2  # what the outbox writes and what the inbox writes are not each other's
+    home = "/in" if ours else "/drop"
+    other = {"identifiers": [{"namespace": "file", "name": f"{home}/{number}"}]}
     for kind in ("START", "COMPLETE"):
         event = {"eventTime": f"2026-07-{1 + number % 28:02d}T00:0{'12'[kind != 'START']}:00Z", "eventType": kind,
-            "run": {"runId": run}, "job": {"namespace": "n", "name": f"job{number % 7}"},
-            "inputs": [{"namespace": "file", "name": "/in/{n}", "facets": {"symlinks": other}}],
-            "outputs": [{"namespace": "file", "name": f"/in/{number + 1}"}], "pad": "x" * 300}
-        if number % 2:
+            "run": {"runId": run}, "job": {"namespace": "n" if ours else "theirs", "name": f"job{number % 7}"},
+            "inputs": [{"namespace": "file", "name": home + "/{n}", "facets": {"symlinks": other}}],
+            "outputs": [{"namespace": "file", "name": f"{home}/{number + 2}"}], "pad": "x" * 300}
+        if ours:
             append(root / "outbox", [event])
         else:
             os.write(dropped, json.dumps(event, indent=number % 3).encode() + b"\\n")

@@ -16,6 +16,7 @@ from audit_pipeline.fleet import publish_store
 from audit_pipeline.lineage import store
 from audit_pipeline.lineage.events import events_of
 from audit_pipeline.lineage.outbox import canonical
+from audit_pipeline.lineage.problems import tell_problems
 from audit_pipeline_tests import builders
 from audit_pipeline_tests.cli.conftest import Call
 from audit_pipeline_tests.config import small
@@ -157,3 +158,13 @@ def test_without_a_consumer_relay_is_wrong_usage_and_status_is_silent(call: Call
     assert json.loads(call("--project", root, "status", "--json").out)["relay"] is None
     (root / "project.yaml").write_text("no: project\n")  # status answers all the same
     assert call("--project", root, "status").code == 0
+
+
+def test_status_says_what_the_lineage_lacks(call: Call, traced: Traced) -> None:
+    root = traced("")
+    layout = load_project(root).layout
+    tell_problems(layout, ("Run 1: its log cannot be read.", "Run 2: the same."))
+    assert "Lineage is incomplete: Run 1: its log cannot be read. (2 in all" in call("--project", root, "status").out
+    assert len(json.loads(call("--project", root, "status", "--json").out)["lineage_problems"]) == 2
+    tell_problems(layout, ())
+    assert "Lineage is incomplete" not in call("--project", root, "status").out

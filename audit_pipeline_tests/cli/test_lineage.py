@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from audit_pipeline import fleet, lineage
@@ -80,3 +81,21 @@ def test_path_shows_the_columns_behind_a_column(call: Call, project: Path) -> No
 def test_what_was_dropped_stands_in_the_graph(call: Call, project: Path) -> None:
     ended = call("--project", project, "lineage", "downstream", "people.csv")
     assert "dag.load" in ended.out
+
+
+@pytest.mark.parametrize("asked", ["graph -o {out}", "impact --file input/churn", "upstream churn", "path churn age"])
+def test_a_database_of_another_version_is_said_to_be_one(asked: str, call: Call, project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "audit").mkdir(parents=True)
+    for folder in ("models", "expectations"):
+        shutil.copytree(project / folder, root / folder)
+    shutil.copyfile(project / "project.yaml", root / "project.yaml")
+    shutil.copyfile(project / "audit" / "audit.duckdb", root / "audit" / "audit.duckdb")
+    (root / "audit" / "audit.duckdb").chmod(0o600)
+    with duckdb.connect(str(root / "audit" / "audit.duckdb")) as connection:
+        for table, column in (("node", "alias"), ("run_io", "version")):
+            connection.execute(f"alter table lineage.{table} drop column {column}")
+    ended = call("--project", root, "lineage", *asked.format(out=tmp_path / "x.html").split())
+    assert ended.code == 4
+    assert "made by another version of the program" in ended.err
+    assert "audit-pipeline rebuild" in ended.err

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from audit_pipeline.errors import LineageError
 from audit_pipeline.lineage import outbox, store
+from audit_pipeline.lineage.relay import in_order
 from audit_pipeline_tests.hardship import small_disk
 
 WRITER = """
@@ -133,3 +135,21 @@ def test_a_full_disk_is_our_error_and_with_room_again_every_event_is_there_once(
 def test_a_line_is_canonical(tmp_path: Path) -> None:
     outbox.append(tmp_path, [{"b": 1, "a": {"d": "é", "c": 2}}])
     assert outbox.read_new(tmp_path, {})[0][0].data == '{"a":{"c":2,"d":"é"},"b":1}'.encode()
+
+
+def test_two_long_files_are_merged_by_time_from_end_to_end(tmp_path: Path) -> None:
+    # 9 MB each, so that neither fits what is read in one go; minutes are dealt out in turn
+    def event(minute: int) -> dict[str, Any]:
+        return {
+            "eventTime": f"2026-07-01T{minute // 60:02d}:{minute % 60:02d}:00Z",
+            "eventType": "START",
+            "run": {"runId": str(uuid.UUID(int=minute))},
+            "job": {"namespace": "n", "name": "j"},
+            "pad": "x" * 300_000,
+        }
+
+    for file, first in (("1-1.jsonl", 0), ("2-2.jsonl", 1)):
+        (tmp_path / file).write_bytes(b"".join(outbox.canonical(event(2 * i + first)) + b"\n" for i in range(30)))
+        assert (tmp_path / file).stat().st_size > outbox.CHUNK
+    times = [read.event.time for read in in_order(tmp_path, {}) if read.event]
+    assert len(times) == 60 and times == sorted(times)

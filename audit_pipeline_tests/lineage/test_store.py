@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from audit_pipeline.lineage import store
 from audit_pipeline.lineage.events import events_of, nightly_events
+from audit_pipeline.lineage.own_facets import PRODUCER
 from audit_pipeline.records import Outcome, Stage
 from audit_pipeline_tests.lineage.conftest import Load, tables, write
 from audit_pipeline_tests.lineage.traces import dataset, trace
@@ -208,16 +209,6 @@ def test_facets_of_unexpected_shape_are_passed_over(
     assert connection.execute("select count(*) from lineage.column_edge").fetchall() == [(0,)]
 
 
-def test_an_event_from_the_future_is_taken_and_seen_only_from_there(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection
-) -> None:
-    future = {**run_event(3, "COMPLETE", 1, ["x"]), "eventTime": "3026-01-01T00:00:00Z"}
-    write(tmp_path, "1.jsonl", [future])
-    store.load(connection, tmp_path)
-    for as_of, links in (("2999-01-01", 0), ("3026-01-02", 1)):
-        assert len(connection.execute(f"from lineage.edges_at(as_of := timestamp '{as_of}')").fetchall()) == links
-
-
 def test_a_job_that_only_stands_above_others_is_no_node(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     made = trace()
     begun, ended = made.stages[0].started, made.stages[-1].ended
@@ -234,10 +225,10 @@ def test_a_job_that_only_stands_above_others_is_no_node(tmp_path: Path, connecti
 
 
 def test_messages_of_other_producers_are_not_repeated(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    told = {"errorMessage": {"message": "patient 4711", "programmingLanguage": "JAVA", "_producer": "https://x.y"}}
+    told = {"errorMessage": {"message": "patient 4711", "programmingLanguage": "JAVA", "_producer": PRODUCER}}
     event = run_event(4, "FAIL", 1, [], run={"runId": str(uuid.UUID(int=4)), "facets": told})
-    write(tmp_path, "1.jsonl", [event])
-    store.load(connection, tmp_path)
+    write(tmp_path / "inbox", "1.jsonl", [event])
+    store.load(connection, tmp_path / "outbox", tmp_path / "inbox")
     assert connection.execute("select state, error from lineage.run").fetchall() == [("FAIL", None)]
 
 

@@ -9,18 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from audit_pipeline import fleet, lineage
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.durable import write_whole
 from audit_pipeline.errors import LineageError
 from audit_pipeline.evidence import Store
 from audit_pipeline.fleet import publish_store
+from audit_pipeline.lineage import problems_of, read_outbox, validate
 from audit_pipeline.orchestration.assets import LISTENER
 from audit_pipeline.orchestration.assets import key as key_of
 from audit_pipeline.orchestration.build import JOB, definitions
@@ -28,8 +30,10 @@ from audit_pipeline.orchestration.emitter import EMITTED_TAG, emit_ended, events
 from audit_pipeline.orchestration.instance import instance_of
 from audit_pipeline.orchestration.run import run_due
 from audit_pipeline.orchestration.run_log import entries
+from audit_pipeline.orchestration.sensors import deliver
 from audit_pipeline.publish import published
-from audit_pipeline.records import Stage
+from audit_pipeline.records import RunContext, Stage
+from audit_pipeline.retrace import trace_of_record
 from audit_pipeline_tests.orchestration.kit import (
     assert_lineage_is_whole,
     bytes_below,
@@ -202,7 +206,9 @@ def test_nothing_is_written_twice_and_a_lost_mark_costs_nothing(two_nights: Proj
         for record in instance.get_run_records():
             instance.add_run_tags(record.dagster_run.run_id, {EMITTED_TAG: "another"})
         found = reconcile(two_nights, instance)
-        assert (found.ended, found.runs, found.events) == (2, 0, 0)
+        assert (found.ended, found.runs, found.events, found.records) == (2, 0, 0, 0)
+        (two_nights.layout.audit / ".state" / "lineage_pass").unlink()  # all runs are looked at, none bears its tag
+        assert emit_ended(two_nights, instance).runs == 0
         assert bytes_below(two_nights.layout.outbox) == before
 
 
@@ -242,6 +248,119 @@ def test_a_success_without_a_trace_is_a_problem_and_no_invented_end(
         monkeypatch.setattr("audit_pipeline.orchestration.run_log.TRACE", "audit/of-another-version")
         with pytest.raises(LineageError, match="left no trace in Dagster's log"):
             events_of_run(two_nights, instance, record)
+
+
+def test_what_could_not_be_written_is_told_and_tried_again(
+    two_nights: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(two_nights.root, "spend", N3)
+    mark = two_nights.layout.audit / ".state" / "lineage_pass"
+    before = mark.read_bytes()
+    with instance_of(two_nights) as instance:
+        with monkeypatch.context() as patch:
+            patch.setattr("audit_pipeline.orchestration.run_log.TRACE", "audit/of-another-version")
+            [done] = run_due(two_nights, instance, nights_due(two_nights, ("spend", N3)))
+            words = deliver(two_nights, instance)
+        assert done.lineage is not None and "left no trace" in done.lineage
+        assert f"NOT WRITTEN: {done.lineage}" in words
+        assert problems_of(two_nights.layout) == [done.lineage]
+        assert mark.read_bytes() == before
+        assert emit_ended(two_nights, instance).runs == 1
+        assert problems_of(two_nights.layout) == []
+        assert mark.read_bytes() != before
+
+
+def test_runs_of_other_jobs_are_passed_over_whatever_their_partitions_are(two_nights: Project) -> None:
+    @dg.job
+    def another() -> None: ...
+
+    with instance_of(two_nights) as instance:
+        for partition in ("2026-07", "2026-03-03"):
+            another.execute_in_process(instance=instance, tags={"dagster/partition": partition})
+        done = emit_ended(two_nights, instance)
+        assert (done.ended, done.runs, done.problems) == (1, 0, ())
+
+
+def died(project: Project, instance: dg.DagsterInstance) -> str:
+    """A run whose process died after the record of `spend` was committed and before the log heard of it."""
+    from dagster import DagsterEvent
+
+    write_log(project.root, "spend", N3)
+    job = definitions(project).resolve_job_def(JOB)
+    chosen = frozenset(key_of("spend", stage) for stage in Stage)
+    job = job.get_subset(asset_selection=set(chosen))
+    run = instance.create_run_for_job(job, tags={"dagster/partition": str(N3)}, asset_selection=chosen)
+    begun = DagsterEvent(event_type_value="STEP_START", job_name=JOB, step_key="audit__spend")
+    instance.report_dagster_event(begun, run.run_id)
+    record = instance.get_run_record_by_id(run.run_id)
+    assert record is not None
+    fleet.audit(project, "spend", N3, run=RunContext(run.run_id, record.create_timestamp.astimezone(UTC)))
+    instance.report_run_failed(run)
+    return run.run_id
+
+
+def test_a_run_that_died_after_its_record_was_made_ends_as_the_record_says(two_nights: Project) -> None:
+    with instance_of(two_nights) as instance:
+        run_id = died(two_nights, instance)
+        assert emit_ended(two_nights, instance).runs == 1
+        assert states(two_nights, run_id)["spend", "audit"] == "COMPLETE"
+        assert_lineage_is_whole(two_nights, instance)
+        assert reconcile(two_nights, instance).records == 0
+    [(error,)] = ask(two_nights, "SELECT error FROM lineage.run WHERE job = 'small.nightly' AND state = 'FAIL'")
+    assert error == "The run ended badly after all its records were made."
+
+
+def test_reconcile_finds_records_without_lineage_and_tells_them_from_themselves(two_nights: Project) -> None:
+    write_log(two_nights.root, "spend", N3)
+    made = fleet.audit(two_nights, "spend", N3, run=RunContext("cron", datetime(2026, 3, 4, tzinfo=UTC)))
+    with instance_of(two_nights) as instance:
+        found = reconcile(two_nights, instance)
+        assert (found.records, found.events, found.problems) == (1, 14, ())
+        again = reconcile(two_nights, instance)
+        assert (again.records, again.events) == (0, 0)
+    judged = validate(read_outbox(two_nights.layout.outbox), strict=True)
+    assert judged.violations == ()
+    sql = (
+        f"SELECT outcome FROM lineage.run JOIN lineage.run_io USING (run_id) WHERE version = '{made.committed.record}'"
+    )
+    assert ask(two_nights, sql) == [(made.result.decision.verdict.value,)]
+
+
+def test_a_record_whose_configuration_is_gone_is_named(two_nights: Project) -> None:
+    write_log(two_nights.root, "spend", N3)
+    made = fleet.audit(two_nights, "spend", N3, run=RunContext("cron", datetime(2026, 3, 4, tzinfo=UTC)))
+    [settings] = [ref for ref in made.result.inputs if ref.role == "model_config"]
+    (two_nights.layout.audit / settings.path).unlink()
+    with instance_of(two_nights) as instance:
+        [problem] = reconcile(two_nights, instance).problems
+    assert problem.startswith(f"Record {made.committed.record[:16]} of spend on {N3}: ")
+    assert problems_of(two_nights.layout) == [problem]
+
+
+def test_a_trace_from_the_record_is_the_one_that_the_audit_left(audited: Path) -> None:
+    project = load_project(audited)
+    store = Store.of(project)
+    stored = {event["run"]["runId"] + event["eventType"]: event for event in written(project)}
+    compared = 0
+    for entry in store.log.of_kind("record"):
+        for event in lineage.events_of(trace_of_record(project, store, entry)):
+            kept = stored[event["run"]["runId"] + event["eventType"]]
+            unrun = event["run"]["runId"] + "ABORT" in stored
+            for one in (event, kept):
+                if one["job"]["name"].endswith(".audit") or unrun:
+                    del one["eventTime"]  # the record was written before the audit ended
+                for side in ("inputs", "outputs"):
+                    for dataset in one[side]:
+                        if dataset["facets"]["datasetType"]["subType"] in ("LABELS", "REFERENCE"):
+                            dataset["facets"].pop("version", None)  # the record has that of the frozen copy
+            assert event == kept
+            compared += 1
+    assert compared == 4 * 12
+
+
+def written(project: Project) -> list[dict[str, Any]]:
+    """Every event of the outbox."""
+    return [json.loads(line) for data in bytes_below(project.layout.outbox).values() for line in data.splitlines()]
 
 
 @pytest.mark.acceptance

@@ -22,7 +22,7 @@ def descriptions(connection: "DuckDBPyConnection", at: datetime | None, limit: i
     rows = rows_of(
         connection,
         """with night as (
-            select i.node, i.namespace, i.name, i.direction, i.run_id, r.effective
+            select i.node, i.namespace, i.name, i.direction, i.run_id, r.effective, r.origin
             from lineage.run_io i join lineage.run r using (run_id)
             where r.state = 'COMPLETE' and ($at is null or r.effective <= $at)
             qualify row_number() over (
@@ -31,13 +31,14 @@ def descriptions(connection: "DuckDBPyConnection", at: datetime | None, limit: i
             select * from night
             qualify row_number() over (partition by node order by effective desc) <= $limit),
         said as (
-            select n.node, n.effective, list_filter(
+            select n.node, n.effective, n.origin, list_filter(
                     case n.direction when 'output' then e.event->'$.outputs[*]' else e.event->'$.inputs[*]' end,
                     lambda d: d->>'$.namespace' = n.namespace and d->>'$.name' = n.name)[1]->'$.facets' as facets
             from newest n join lineage.event e on e.run_id = n.run_id and e.event_type = 'COMPLETE'),
         facts as (
             select node, effective, (facets->'$.schema.fields')::varchar as fields,
-                (facets->'$.tags.tags')::varchar as tags, (facets->'$.audit_model')::varchar as model
+                (facets->'$.tags.tags')::varchar as tags,
+                case origin when 'outbox' then (facets->'$.audit_model')::varchar end as model
             from said)
         select * from facts
         qualify lag((fields, tags, model)) over (partition by node order by effective)

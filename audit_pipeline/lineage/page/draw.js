@@ -17,7 +17,7 @@ function clipped(text, bold, room) {
 }
 function what(node) { // the word a screen reader says first
   if (node.type === "dataset") return "data";
-  if (node.type === "group") return "model";
+  if (node.type === "group") return node.kind;
   return foreign(node) ? "job" : "stage";
 }
 function drawNode({ node, label, x, y, w, h }) {
@@ -68,15 +68,22 @@ function drawEdge({ s, t, points }, placed) {
 function notice(shown, tooMany) {
   const nodes = count(shown.total, "node");
   $("notice").hidden = !shown.forced;
+  const many = `${nodes}: more than ${MANY} cannot be read in one picture`;
+  const others = shown.nodes.some((node) => node.kind === "producer");
+  const each = others ? "each model and each other producer is one box" : "each model is one box";
+  const left = shown.left ? ` ${count(shown.left, "node")} that touch no model are left out.` : "";
   $("notice").textContent = !shown.forced ? "" : tooMany
-    ? `${nodes}: too many to read in one picture, even with one box per model. Choose a model.`
-    : `${nodes}: more than ${MANY} cannot be read in one picture, so each model is one box. Choose a model to see inside.`;
+    ? `${nodes}: too many to read in one picture, even with one box per model. Choose a model, or find a node.`
+    : shown.only
+      ? `${many}, so only what is up- and downstream of ${byId.get(shown.only).label} is shown. Escape shows all.`
+      : `${many}, so ${each}.${left} Choose a model to see inside${others ? ", or find a node" : ""}.`;
 }
 function summary(nodes, links) {
   const hidden = data.edges.length - data.edges.filter(holds).length;
   const when = state.asOf ? `As of night ${state.asOf}` : "Now";
   $("summary").textContent = `${when}: ${count(nodes, "node")}, ${count(links, "link")}` +
     (hidden ? `; ${count(hidden, "link")} of other nights not shown` : "");
+  $("summary").title = $("summary").textContent; // whole, where the header has no room
 }
 function draw() {
   const shown = visible();
@@ -86,7 +93,7 @@ function draw() {
   drawLanes(plan.lanes, plan.width);
   const edges = plan.paths.map((path) => drawEdge(path, plan.placed));
   const boxes = [...plan.placed.values()].sort((a, b) => a.x - b.x || a.y - b.y);
-  drawn = { ...plan, edges, out: new Map(), into: new Map(), nodes: new Map() };
+  drawn = { ...plan, edges, only: shown.only, out: new Map(), into: new Map(), nodes: new Map() };
   for (const box of boxes) drawn.nodes.set(box.node.id, { ...box, status: status(box.node), group: drawNode(box) });
   for (const edge of edges) { listed(drawn.out, edge.s, edge.t); listed(drawn.into, edge.t, edge.s); }
   $("edges").replaceChildren(...edges.map((edge) => edge.line));

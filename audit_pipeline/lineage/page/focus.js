@@ -77,6 +77,7 @@ function highlight() {
 }
 function choose(id, move) {
   if (id && id.startsWith("model:")) { showModel(id.slice(6)); return; }
+  if (id && id.startsWith("producer:")) return; // what it holds is found by name
   Object.assign(state, { focus: state.focus === id && !move && !state.column ? "" : id, column: "" });
   shownAgain(move);
 }
@@ -94,6 +95,7 @@ function shownAgain(move) {
     draw();
     Object.assign(state, { focus, column });
   }
+  if (!focus && drawn.only) draw(); // the picture held only what is around the node that was chosen
   $("panel").scrollTop = 0; // first: after a change it would make the browser lay out the page at once
   panel();
   highlight();

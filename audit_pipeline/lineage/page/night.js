@@ -24,6 +24,7 @@ function result(run) { // class and words of a run
   return OUTCOMES[run.outcome] || ["ran", "ran"];
 }
 function status(node) { // class and second line of a node
+  if (node.kind === "producer") return ["ran", "other producer · " + count(node.holds, "node")];
   if (node.type === "group") return node.verdictNode ? status(node.verdictNode) : NO_RUN;
   return node.type === "dataset" ? datasetStatus(node) : jobStatus(node);
 }

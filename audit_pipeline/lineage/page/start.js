@@ -76,7 +76,8 @@ function wireControls() {
   $("search").addEventListener("input", (event) => { state.find = event.target.value.trim(); highlight(); });
   $("search").addEventListener("keydown", (event) => {
     const hit = [...drawn.nodes.values()].find(({ node }) => state.find && matches(node));
-    if (event.key === "Enter" && hit) choose(hit.node.id, true);
+    const folded = !hit && state.find && data.nodes.find(matches); // within a box, or left out
+    if (event.key === "Enter" && (hit || folded)) choose((hit ? hit.node : folded).id, true);
   });
   const clicks = {
     earlier: () => stepNight(-1), later: () => stepNight(1), now: () => setAsOf(""), theme: turn, print: () => print(),
