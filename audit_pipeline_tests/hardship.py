@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 Work = Callable[[], object]
+PAGE = 4096  # bytes that a disk in memory gives at a time
 STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.listdir")
 
 
@@ -103,3 +104,23 @@ def small_disk(kilobytes: int) -> Iterator[Path]:
         finally:
             with suppress(subprocess.CalledProcessError):
                 subprocess.run(["umount", "--lazy", str(place)], check=True, capture_output=True)
+
+
+def fill(disk: Path, *, leave: int = 0) -> None:
+    """Write until nothing more goes on it, then give `leave` bytes back."""
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        try:
+            while filler.write(bytes(PAGE)):
+                pass
+        except OSError:
+            filler.truncate(max(filler.tell() - leave, 0))
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Have a disk that takes nothing more."""
+    fill(disk)
+    try:
+        yield
+    finally:
+        (disk / "filler").unlink()

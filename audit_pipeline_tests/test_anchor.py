@@ -6,10 +6,12 @@ import pytest
 
 from audit_pipeline.anchor import anchor_roots
 from audit_pipeline.config import Project, load_project
+from audit_pipeline.errors import StorageError
 from audit_pipeline.evidence import Store, seal, verify
 from audit_pipeline.fleet import publish_store
 from audit_pipeline_tests.builders import commit, make_key, nights
 from audit_pipeline_tests.config import small
+from audit_pipeline_tests.hardship import full, small_disk
 from audit_pipeline_tests.receiver import receiver
 
 KEYS = 'keys: {signing: "file:signing.key"}\n'
@@ -52,6 +54,26 @@ def test_a_file_gets_every_root_in_order_however_late(tmp_path: Path) -> None:
     assert anchor_roots(made) == []
     assert anchor.read_bytes() == roots(made)
     assert verify(Store.of(made), since=anchor).ok
+
+
+def test_a_disk_that_is_full_at_the_root_or_at_the_anchor_costs_neither(tmp_path: Path) -> None:
+    with small_disk(400) as disk, small_disk(64) as elsewhere:
+        made = project(disk / "p", f"{{file: {elsewhere / 'roots.jsonl'}}}")
+        commit(Store.of(made), model_id="risk", night=MADE[1])
+        before = roots(made)
+        log = Store.of(made).log
+        with full(disk), pytest.raises(StorageError, match="the disk is full"):
+            for _ in range(100):  # what is left of the last pages may hold a root or two
+                log.append("alert", model_id="", night="", digest="", body={})
+                seal(log)
+        assert roots(made).startswith(before)
+        seal(log)
+        with full(elsewhere):
+            [problem] = anchor_roots(made)
+        assert problem.endswith("did not get the log's roots: No space left on device.")
+        assert anchor_roots(made) == []
+        assert (elsewhere / "roots.jsonl").read_bytes() == roots(made)
+        assert verify(Store.of(made), since=elsewhere / "roots.jsonl").ok
 
 
 def test_a_log_that_was_rolled_back_is_not_hidden_by_going_on(tmp_path: Path) -> None:

@@ -20,12 +20,11 @@ from audit_pipeline.pipeline import Audited, audit_model_night
 from audit_pipeline.records import Column, Relation, RunContext, Stage
 from audit_pipeline.snapshot import take
 from audit_pipeline.vault import Vault
-from audit_pipeline_tests.hardship import small_disk
+from audit_pipeline_tests.hardship import PAGE, fill, small_disk
 from audit_pipeline_tests.small_project import NIGHTS, build
 
 RUN = RunContext("run", datetime(2026, 3, 9, tzinfo=UTC))
 NIGHT = NIGHTS[0]
-PAGE = 4096
 FOLDERS = ("evidence", "artifacts", "log")
 
 
@@ -60,16 +59,6 @@ class Small:
         assert verify(self.store).problems == ()
         root = self.project.layout.audit
         assert [path for name in FOLDERS for path in (root / name).rglob("*") if path.is_file()] == []
-
-
-def fill(disk: Path, *, leave: int) -> None:
-    """Write until nothing more goes on it, then give `leave` bytes back."""
-    with (disk / "filler").open("wb", buffering=0) as filler:
-        try:
-            while filler.write(bytes(PAGE)):
-                pass
-        except OSError:
-            filler.truncate(max(filler.tell() - leave, 0))
 
 
 @pytest.fixture(scope="module")
