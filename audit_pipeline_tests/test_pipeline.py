@@ -225,7 +225,10 @@ def test_a_relation_that_turned_round_warns_and_goes_the_whole_way(fresh: Projec
             assert (found.outcome, found.counts, found.conclusion) == (Outcome.WARN, True, "concept")
             [stage] = [t for t in audited.trace.stages if t.stage is Stage.PERFORMANCE]
             sources = dict(stage.outputs[0].sources)["concept drift"]
-            assert [source.column for source in sources] == ["age", "visits", "score", "label"]
+            assert [source.column for source in sources if source.direct] == ["age", "visits", "score", "label"]
+            assert {(s.column, s.subtype) for s in sources if not s.direct} == {
+                ("request", "JOIN")
+            }  # of log and labels
             [report] = [a for a in audited.committed.artifacts if a.path.endswith("report.html")]
             page = (project.layout.audit / report.path).read_text(encoding="utf-8")
             assert "The relation of inputs and outcome moved, and the inputs did not." in page

@@ -47,7 +47,7 @@ def graph(connection: duckdb.DuckDBPyConnection) -> None:
     for model in ("churn", SECRET):
         run, job, out = f"run-{model}", f"job:p:{model}.audit", f"dataset:file:out/{model}"
         connection.execute(
-            "INSERT INTO lineage.event VALUES ($1, '2026-07-01', 'COMPLETE', $2, $3, $4)",
+            "INSERT INTO lineage.event VALUES ($1, '2026-07-01', 'COMPLETE', $2, $3, 'outbox', $4)",
             [model, run, job, f'{{"owner": "{OWNER}"}}'],
         )
         connection.execute(
