@@ -43,6 +43,7 @@ CHARTED_BY = {  # first word of a charted number, or all of it -> the stage it w
     "performance": Stage.PERFORMANCE,
     "concept": Stage.PERFORMANCE,
     "fairness": Stage.PERFORMANCE,
+    "attribution": Stage.EXPLANATION,
 }
 
 

@@ -47,10 +47,7 @@ class Log:
         Raises:
             EvidenceError: a line that seems to be one is no entry.
         """
-        for number, line in self.lines.having(f'"kind":"{kind}"'.encode()):
-            entry = parse(line, number)
-            if entry.kind == kind:
-                yield entry
+        return self._having("kind", kind)
 
     def covered(self, start: int = 0) -> Iterator[dict[str, Any]]:
         """Yield the entries from index `start` as plain data, each with the first root that covers it.
@@ -61,14 +58,13 @@ class Log:
         return covered(self.entries(start), self.roots.all())
 
     def of_model(self, model_id: str) -> Iterator[LogEntry]:
-        """Yield the entries about one model; of all others, no more than the bytes is looked at.
+        """Yield the entries about one model; the rest is as with `of_kind`."""
+        return self._having("model_id", model_id)
 
-        Raises:
-            EvidenceError: a line that seems to be one is no entry.
-        """
-        for number, line in self.lines.having(f'"model_id":"{model_id}"'.encode()):
+    def _having(self, field: str, value: str) -> Iterator[LogEntry]:
+        for number, line in self.lines.having(f'"{field}":"{value}"'.encode()):
             entry = parse(line, number)
-            if entry.model_id == model_id:
+            if getattr(entry, field) == value:
                 yield entry
 
     def append(

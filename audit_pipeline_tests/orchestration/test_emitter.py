@@ -86,7 +86,7 @@ def test_the_graph_goes_from_log_to_report_by_way_of_policy_and_model(audited: P
         "validation": {"snapshot", "suite"},
         "drift": {"snapshot", "reference"},
         "performance": {"snapshot", "reference"},
-        "explanation": {"snapshot", "model"},
+        "explanation": {"snapshot", "model", "reference"},
         "audit": {"snapshot", "validation", "drift", "performance", "explanation", "policy"},
     }
     assert written["audit"] == {"record", "report"}
