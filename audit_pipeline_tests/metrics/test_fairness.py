@@ -124,6 +124,41 @@ def test_equal_to_pandas_and_scikit_learn(tmp_path: Path, seed: int) -> None:
         assert one(found, "equalised_odds_difference", None, attribute).value == pytest.approx(odds, abs=1e-12)
 
 
+@pytest.mark.acceptance
+@pytest.mark.parametrize("sets", [8, pytest.param(100, marks=pytest.mark.soak)])
+def test_equal_to_fairlearn_on_random_sets(tmp_path: Path, sets: int) -> None:
+    from fairlearn import metrics as fairlearn
+
+    rates = {
+        "selection_rate": fairlearn.selection_rate,
+        "tpr": fairlearn.true_positive_rate,
+        "fpr": fairlearn.false_positive_rate,
+        "accuracy": accuracy_score,
+    }
+    for seed in range(sets):
+        rng = np.random.default_rng(1000 + seed)
+        data = pd.DataFrame(people(rng, 3000, rate=rng.uniform(0.3, 0.7)))
+        y, d = rng.random(3000) < rng.uniform(0.3, 0.7), data["score"] >= 0.5
+        columns = {name: data[name].tolist() for name in ("sex", "race", "score")}
+        found = measure(
+            tmp_path, columns, y.astype(int), cfg=config(BOTH, protected=["sex", "race"], intersections=True)
+        )
+        for attribute, sensitive in (("sex", data[["sex"]]), ("sex & race", data[["sex", "race"]])):
+            frame = fairlearn.MetricFrame(metrics=rates, y_true=y, y_pred=d, sensitive_features=sensitive)
+            for key, wanted in frame.by_group.iterrows():
+                group = key if isinstance(key, str) else " & ".join(key)
+                for metric in rates:
+                    assert one(found, metric, group, attribute).value == pytest.approx(wanted[metric], abs=1e-12)
+            overall = {
+                "impact_ratio": fairlearn.demographic_parity_ratio,
+                "selection_rate_difference": fairlearn.demographic_parity_difference,
+                "equalised_odds_difference": fairlearn.equalized_odds_difference,
+            }
+            for metric, theirs in overall.items():
+                value = theirs(y, d, sensitive_features=sensitive)
+                assert one(found, metric, None, attribute).value == pytest.approx(value, abs=1e-12), metric
+
+
 def test_regression_equals_numpy_and_its_standard_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     truth, sex = rng.normal(1e6, 3e5, 900), rng.choice(["F", "M"], 900)
