@@ -271,7 +271,7 @@ def test_no_person_stands_in_a_record_or_a_page(audited: Path) -> None:
     assert [p for p in kept if PERSON.encode() in p.read_bytes()] == []
 
 
-@pytest.mark.acceptance
+@pytest.mark.soak
 def test_three_models_of_the_demo_on_three_nights_are_equal_with_dagster_and_without(tmp_path: Path) -> None:
     from audit_pipeline.demo.build import build_inputs
     from audit_pipeline.orchestration.instance import instance_of
