@@ -49,7 +49,7 @@ class Cached:
 
 
 def _digest(address: str, content: memoryview) -> bytes:
-    """Return the sha256 that binds content to its address."""
+    """Return the sha256 that binds content to its address; it shows damage, not a writer who knows of it."""
     digest = hashlib.sha256(address.encode())
     digest.update(content)
     return digest.digest()

@@ -144,7 +144,7 @@ def _rows_of(frozen: _Frozen, path: Path, model: ModelConfig, person: str, key: 
             f"No row of the snapshot has that identifier.{gone} It is looked for in {' and '.join(values)}, as the "
             "log writes it."
         )
-    _require_one(rows, called)
+    _require_one(rows, called, row_id=model.row_id)
     return rows
 
 
@@ -153,8 +153,13 @@ def _value(person: str, model: ModelConfig, column: str, key: Callable[[], bytes
     return frozen_value(person, declared=str(model.columns[column].type), key=key() if key else None)
 
 
-def _require_one(rows: "pd.DataFrame", called: Mapping[str, Any]) -> None:
-    """Refuse an identifier that is one person's and another one's prediction."""
+def _require_one(rows: "pd.DataFrame", called: Mapping[str, Any], *, row_id: str) -> None:
+    """Refuse an identifier that is one person's and another one's prediction, or that of several predictions."""
+    if row_id in called and int((rows[row_id] == called[row_id]).sum()) > 1:
+        raise QueryError(
+            f"Several rows of the snapshot have that identifier as their {row_id}: whose they are cannot be told. Ask "
+            "by the person, where the log names one."
+        )
     by_column = [set(rows.index[rows[column] == value]) for column, value in called.items()]
     if len([found for found in by_column if found]) > 1 and by_column[0] != by_column[1]:
         raise QueryError(

@@ -117,3 +117,16 @@ def test_an_identifier_of_one_persons_prediction_and_of_another_person_is_refuse
     assert (twice.code, "stands in more than one of the columns request, person" in twice.err) == (2, True)
     assert request not in twice.err
     assert len(log) == ROWS
+
+
+def test_a_row_id_of_several_rows_is_refused(call: Call, tmp_path: Path) -> None:
+    """A night that was stopped for that can still be asked: one of the rows may be somebody else's."""
+    root = build(tmp_path / "p", nights=[NIGHT], labelled=(), models=["churn"])
+    path = root / "input" / "churn" / f"{NIGHT}.parquet"
+    log = pd.read_parquet(path)
+    log.loc[8, "request"] = log.loc[7, "request"]
+    log.to_parquet(path)
+    audit_model_night(load_project(root), "churn", NIGHT, run=RUN)
+    twice = call("--project", root, "explain", "churn", NIGHT, "--id", log.loc[7, "request"])
+    assert (twice.code, "Several rows of the snapshot have that identifier as their request" in twice.err) == (2, True)
+    assert twice.out == ""

@@ -23,6 +23,7 @@ FOLDERS = ("inputs", "artifacts", "quarantine", "snapshots")  # in the order of 
 Rows = dict[int, Any]  # row group -> (rows,) bool, True for the person's
 Values = Mapping[str, set[Any]]  # column -> what the person is called in it
 BY_ROW = {"labels", "reason_codes"}  # roles of files that say it by the row id
+NO_SNAPSHOT = "says it by row ids, and a snapshot of its nights that tells whose these are is gone or cannot be read"
 NO_PERSON = "has no column that says whose a row is (`role: subject_id`)"
 
 
@@ -115,7 +116,10 @@ class _Search:
         if (named is not None and not named.roles <= BY_ROW) or not all(self._known.persons.get(m) for m in others):
             return {}, True, NO_PERSON
         columns = self._row_ids(path)
-        return {column: self._rows_of_person(named) for column in columns}, True, "" if columns else NO_PERSON
+        ids = self._rows_of_person(named)
+        if named is not None and not named.model_nights <= self._ids_of().keys():
+            return {}, True, NO_SNAPSHOT
+        return dict.fromkeys(columns, ids), True, "" if columns else NO_PERSON
 
     def _names(self, persons: Iterable[Person]) -> Values:
         found: dict[str, set[Any]] = defaultdict(set)
@@ -141,27 +145,28 @@ class _Search:
 
     def _rows_of_person(self, named: NamedFile | None) -> set[Any]:
         """Return the row ids of the person in the model-nights of a file; of one that no record names, in all."""
+        ids = self._ids_of()
+        nights = ids.keys() if named is None else named.model_nights
+        return {row_id for night in nights for row_id in ids.get(night, ())}
+
+    def _ids_of(self) -> dict[tuple[str, date], set[Any]]:
+        """Return the row ids of the person by model-night; nights without a snapshot that can be read are absent."""
         if self._ids is None:
-            self._ids = self._all_row_ids()
-        nights = self._ids.keys() if named is None else named.model_nights
-        return {row_id for night in nights for row_id in self._ids.get(night, ())}
+            self._ids = {}
+            for path, named in self._known.files.items():
+                if "snapshot" in named.roles and (ids := self._row_ids_in(path)) is not None:
+                    for night in named.model_nights:
+                        self._ids.setdefault(night, set()).update(ids)
+        return self._ids
 
-    def _all_row_ids(self) -> dict[tuple[str, date], set[Any]]:
-        """Read the row ids of the person in every snapshot."""
-        found: dict[tuple[str, date], set[Any]] = defaultdict(set)
-        for path, named in self._known.files.items():
-            if "snapshot" in named.roles and self._store.vault.where(path).exists():
-                ids = self._row_ids_in(path)
-                for night in named.model_nights:
-                    found[night] |= ids
-        return found
-
-    def _row_ids_in(self, path: str) -> set[Any]:
-        """Read the row ids of the person in one snapshot; one that cannot be read is told as not searched."""
+    def _row_ids_in(self, path: str) -> set[Any] | None:
+        """Read the row ids of the person in one snapshot; None: it is gone, or cannot be read."""
+        if not self._store.vault.where(path).exists():
+            return None
         with suppress(CiphertextError, ValueError), self._store.vault.session():
             rows = self._rows(path, self._names(self._persons(path, None)))
             return set(_taken(self._file(path), rows, self._row_ids(path))) if rows else set()
-        return set()
+        return None
 
 
 def _files(store: Store) -> Iterator[str]:

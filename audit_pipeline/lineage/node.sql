@@ -14,11 +14,11 @@ seen as (
     from lineage.run_io i join lineage.run r using (run_id)),
 given as (
     select node, type, namespace, name, max({'ours': ours, 'effective': effective, 'run': run_id, 'kind': kind}) filter (kind is not null) as last,
-        min(model_id) as first_model, max(model_id) as last_model
+        min(model_id) as first_model, max(model_id) as last_model, bool_or(ours) as ours
     from seen group by node, type, namespace, name),
 named as (
     select node, any_value(type) as type,
-        arg_min({'namespace': namespace, 'name': name}, (type || ':' || namespace || ':' || name <> node, namespace, name)) as called,
+        arg_min({'namespace': namespace, 'name': name}, (not ours, type || ':' || namespace || ':' || name <> node, namespace, name)) as called,
         max(last).kind as kind,
         case when min(first_model) = max(last_model) then min(first_model) end as model_id
     from given group by node),

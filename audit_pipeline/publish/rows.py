@@ -28,8 +28,10 @@ def rows_of(record: Row, *, digest: str, log_index: int) -> Iterator[tuple[str, 
     for profile in result["profile"]:
         yield "column_profile", key | _profile(profile) | {"generalised": rules.get(profile["column"])}
     reasons = (result["explanation"] or {}).get("reason_codes") or {}
-    for file in (*result["inputs"], *filter(None, [reasons.get("file")]), *execution["artifacts"]):
+    for file in (*result["inputs"], *execution["artifacts"]):
         yield "artifact", key | _artifact(file)
+    if kept := reasons.get("file"):  # its length would tell of how few rows it holds reasons
+        yield "artifact", key | _artifact(kept) | {"bytes": None}
     for finding in result["decision"]["findings"]:
         yield "finding", key | finding
     yield from _look_back(key, result)

@@ -212,6 +212,18 @@ def test_rows_of_which_nobody_can_tell_whose_they_are_are_said(project: Project)
     assert verify(store).ok
 
 
+def test_labels_whose_snapshot_is_gone_are_said(project: Project) -> None:
+    """Only the snapshot says which row ids are the person's: after its purge nobody can tell."""
+    store = Store.of(project)
+    [entry] = [e for e in store.log.of_model("churn") if e.kind == "record" and e.night == N1.isoformat()]
+    result = store.read_record("churn", entry.night, entry.digest)["result"]
+    store.vault.where(result["snapshot"]["path"]).unlink()
+    [labels] = [ref["path"] for ref in result["inputs"] if ref["role"] == "labels"]
+    done = erase(project, WHO, **ASKED)
+    assert "that tells whose these are is gone" in dict(done.unsearched)[labels]
+    assert labels not in [file.path for file in done.files]
+
+
 def test_a_legal_hold_refuses_before_anything_is_erased(project: Project) -> None:
     text = (project.root / "project.yaml").read_text()
     hold = "holds: [{model: churn, first: 2026-03-02, reason: matter 12}]\n"

@@ -187,3 +187,19 @@ def test_tables_that_do_not_say_where_an_event_came_in_are_made_anew(
     connection.execute("alter table lineage.run drop column origin")
     load(connection, tmp_path)
     assert kept(connection) == alone
+
+
+def test_a_name_that_reads_like_ours_when_cut_elsewhere_renames_nothing(tmp_path: Path) -> None:
+    """A node is `dataset:<namespace>:<name>`, and a colon may stand in either."""
+    ours = copy.deepcopy(OURS)
+    for stated in ours:
+        for held in (*stated["inputs"], *stated["outputs"]):
+            if held["name"] == FROZEN["name"]:
+                held.update(namespace="audit://clinic", name="snapshots/high_utilizer")
+    cut = {"namespace": "audit", "name": "//clinic:snapshots/high_utilizer"}
+    write(tmp_path / "outbox", "1.jsonl", ours)
+    write(tmp_path / "inbox", "1.jsonl", [event("evil", 1, inputs=[cut])])
+    with duckdb.connect() as connection:
+        load(connection, tmp_path)
+        named = "select namespace, name from lineage.node where node = 'dataset:audit://clinic:snapshots/high_utilizer'"
+        assert connection.execute(named).fetchall() == [("audit://clinic", "snapshots/high_utilizer")]
