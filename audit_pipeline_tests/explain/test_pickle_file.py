@@ -4,9 +4,12 @@ import io
 import json
 import os
 import pickle
+import select
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +157,43 @@ def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_pat
     found = night(tmp_path, None, frame, score=np.full(60, 0.5), data=data, **given).explain()
     assert "The model is slower than its budget of 1 s." in str(found.reason)
     assert (found.importances, found.agreement) == ((), None)
+
+
+OUTLIVES = """
+exec('''
+import ctypes, os, signal, time
+ctypes.CDLL(None).prctl(1, 0)  # no end with its parent
+for number in range(1, 65):
+    try: os.kill(1, number)
+    except OSError: pass
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(600)
+''') or __import__("types").SimpleNamespace(predict=lambda rows: __import__("time").sleep(600), n_features_in_=1)
+"""
+
+
+def begun_by(pid: int) -> list[int]:
+    """Return the processes that `pid` began, and those that they began."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(pid for child in children for pid in begun_by(child))]
+
+
+@permitted
+def test_nothing_that_a_pickle_began_outlives_its_time() -> None:
+    made = read(pickle.dumps(Calls(eval, OUTLIVES)), "builtins.eval", seconds=3)
+    pids = begun_by(made._number.__self__._process._process.pid)
+    assert len(pids) == 3  # the first of the namespace, the model's, and the one that left its session
+    handles = [os.pidfd_open(pid) for pid in pids]
+    try:
+        with pytest.raises(ExplainError, match="slower than its budget"):
+            made.predict(np.zeros((3, 1)))
+        assert [select.select([handle], [], [], 5)[0] for handle in handles] == [[handle] for handle in handles]
+    finally:
+        for handle in handles:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+            os.close(handle)
 
 
 LIES = '''exec("""
