@@ -1,5 +1,6 @@
 """A pickle is opened by a process that can do no harm, and only as far as its names were reviewed."""
 
+import ctypes
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,37 @@ def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_pat
     found = night(tmp_path, None, frame, score=np.full(60, 0.5), data=data, **given).explain()
     assert "The model is slower than its budget of 1 s." in str(found.reason)
     assert (found.importances, found.agreement) == ((), None)
+
+
+KEYS = """
+exec('''
+import ctypes
+libc, found = ctypes.CDLL(None), ctypes.create_string_buffer(40)
+key = libc.syscall({keyctl}, 10, -3, b"user", b"audit-test", 0)
+libc.syscall({keyctl}, 11, key, found, 40)
+''', globals()) or __import__("types").SimpleNamespace(predict=len, feature_names_in_=[found.value.decode()])
+"""
+
+
+def secret_of_the_session(keyctl: int) -> str:
+    """Put a secret into a session keyring of this thread's own, and return what a pickle then reads."""
+    libc = ctypes.CDLL(None)
+    add_key = {250: 248, 219: 217}[keyctl]
+    if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"audit-test", b"secret", 6, -3) < 0:
+        pytest.skip("this system has no keyrings")
+    held = ctypes.create_string_buffer(40)
+    key = libc.syscall(keyctl, 10, -3, b"user", b"audit-test", 0)
+    assert libc.syscall(keyctl, 11, key, held, 40) == 6  # the control: it can be read
+    assert held.value == b"secret"
+    data = pickle.dumps(Calls(eval, KEYS.format(keyctl=keyctl)))
+    return str(read(data, "builtins.eval").feature_names_in_[0])
+
+
+@permitted
+def test_the_keys_of_the_session_are_not_seen() -> None:
+    keyctl = pickle_child.KEYCTL[os.uname().machine]
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(secret_of_the_session, keyctl).result() == ""
 
 
 OUTLIVES = """
