@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ from audit_pipeline.config.model import Artefact
 from audit_pipeline.errors import ExplainError, UntrustedModelError
 from audit_pipeline.explain.budget import Budget
 from audit_pipeline.explain.inputs import table
-from audit_pipeline.explain.models import pickle_child, pickle_file
+from audit_pipeline.explain.models import pickle_child, pickle_file, pickle_names
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
 from audit_pipeline_tests.explain.kit import night, outcome, people
 
@@ -66,6 +67,10 @@ def read(data: bytes, *trusted: str, seconds: int = 60) -> Any:
     return pickle_file.read(data, trusted, "models/m.pkl", budget=Budget(seconds))
 
 
+def listed(stream: bytes) -> set[str]:
+    return imported(stream, budget=Budget(60))
+
+
 @permitted
 @pytest.mark.acceptance
 @pytest.mark.parametrize("compress", [None, 0, 3])
@@ -74,7 +79,7 @@ def test_a_reviewed_pickle_is_explained(tmp_path: Path, compress: int | None) ->
     made, file = model(frame), io.BytesIO()
     pickle.dump(made, file) if compress is None else joblib.dump(made, file, compress=compress)
     data = file.getvalue()
-    names = {*imported(unfolded(pickle.dumps(made), "m")), *imported(unfolded(data, "m")), *EXTRA}
+    names = {*listed(unfolded(pickle.dumps(made), "m")), *listed(unfolded(data, "m")), *EXTRA}
     found = night(tmp_path, made, frame, data=data, kind="pickle", trusted=sorted(names)).explain(rows=60)
     assert (found.reason, found.agreement, found.n) == (None, 0.0, 60)
     assert found.additivity_error is not None
@@ -99,16 +104,16 @@ def test_a_name_that_the_opcodes_hide_is_refused_when_it_is_imported(tmp_path: P
     target = tmp_path / "payload-ran"
     inner = pickle.dumps(Calls(os.system, f"touch {target}"))
     hidden = pickle.dumps(Calls(pickle.loads, inner))
-    assert imported(hidden) == {"_pickle.loads"}
+    assert listed(hidden) == {"_pickle.loads"}
     # arrays of objects are pickles inside joblib's stream, behind the end of what can be listed
     file = io.BytesIO()
     joblib.dump([np.zeros(3), np.array([Calls(os.system, f"touch {target}")], dtype=object)], file)
-    listed = imported(file.getvalue())
-    assert "posix.system" not in listed
+    names = listed(file.getvalue())
+    assert "posix.system" not in names
     with pytest.raises(UntrustedModelError, match=r"posix\.system|_reconstruct"):
-        read(file.getvalue(), *listed, *EXTRA[:1])
+        read(file.getvalue(), *names, *EXTRA[:1])
     with pytest.raises(UntrustedModelError, match=r"posix\.system"):
-        read(file.getvalue(), *listed, *EXTRA)
+        read(file.getvalue(), *names, *EXTRA)
     assert not target.exists()
 
 
@@ -159,6 +164,37 @@ def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_pat
     found = night(tmp_path, None, frame, score=np.full(60, 0.5), data=data, **given).explain()
     assert "The model is slower than its budget of 1 s." in str(found.reason)
     assert (found.importances, found.agreement) == ((), None)
+
+
+def test_a_stream_without_end_is_read_within_the_budget() -> None:
+    endless = b"\x80\x04" + b"N0" * 4_000_000 + b"N."  # 8 KB once it is compressed; read to its end in some 3 s
+    with pytest.raises(ExplainError, match="slower than its budget of 1 s"):
+        imported(endless, budget=Budget(1))
+
+
+def test_what_is_kept_of_the_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickle_names, "MOST_TEXTS", 3)
+    monkeypatch.setattr(pickle_names, "MOST_NAMES", 2)
+    text = b"\x8c\x01a\x94"  # SHORT_BINUNICODE "a", MEMOIZE
+    assert listed(b"\x80\x04" + 2 * text + b"\x93.") == {"a.a"}
+    assert listed(b"\x80\x04" + 3 * text + b"\x93.") == set()  # the loading process judges what follows
+    assert listed(b"\x80\x04cm\na\ncm\nb\ncm\nc\n.") == {"m.a", "m.b"}
+
+
+@given(st.lists(st.sampled_from([dict, OrderedDict, Path, people, LogisticRegression, "text", 3]), max_size=12))
+def test_the_names_are_those_that_unpickling_asks_for(made: list[Any]) -> None:
+    asked: set[str] = set()
+
+    class Asks(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            asked.add(f"{module}.{name}")
+            return super().find_class(module, name)
+
+    for protocol in range(2, 6):
+        stream = pickle.dumps([*made, [str(thing) for thing in made]], protocol)
+        asked.clear()
+        Asks(io.BytesIO(stream)).load()
+        assert listed(stream) == asked
 
 
 KEYS = """

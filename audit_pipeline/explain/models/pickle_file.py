@@ -35,7 +35,7 @@ def read(data: bytes, reviewed: tuple[str, ...], name: str, *, budget: Budget) -
         ExplainError: it is no pickle, does not load, or the system cannot cut a process off.
     """
     stream = unfolded(data, name)
-    if unknown := imported(stream) - set(reviewed):
+    if unknown := imported(stream, budget=budget) - set(reviewed):
         raise UntrustedModelError(name, types=unknown)
     process = Process(budget)
     process.send(json.dumps({"trusted": reviewed, "seconds": budget.seconds}).encode(), stream)
