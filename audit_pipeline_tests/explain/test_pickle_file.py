@@ -31,8 +31,9 @@ from sklearn.preprocessing import OneHotEncoder
 from audit_pipeline.config.model import Artefact
 from audit_pipeline.errors import ExplainError, UntrustedModelError
 from audit_pipeline.explain.budget import Budget
-from audit_pipeline.explain.inputs import table
+from audit_pipeline.explain.inputs import predictor, table
 from audit_pipeline.explain.models import pickle_child, pickle_file, pickle_names
+from audit_pipeline.explain.models.foreign import Numbers
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
 from audit_pipeline_tests.explain.kit import night, outcome, people
 
@@ -287,6 +288,54 @@ def test_what_is_no_model_is_said_without_its_values(code: str, said: str) -> No
     with pytest.raises(ExplainError, match=said) as refused:
         read(pickle.dumps(Calls(eval, code)), "builtins.eval")
     assert "4711" not in str(refused.value)
+
+
+SPEAKS = """exec(r'''
+import os
+for handle in range(3, 10):
+    try: os.write(handle, len({said!r}).to_bytes(8, "little") + {said!r})
+    except OSError: pass
+os._exit(0)
+''')"""
+MODEL = {"names": None, "width": 1, "classes": 2, "probability": True, "number": True}
+ESCAPES = "\x1b[31mPASS: reviewed\n"
+
+
+@permitted
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"refused": ESCAPES}, "outside `artefact.trusted`: what is no name in Python."),
+        ({"refused": "a" * 201}, "outside `artefact.trusted`: what is no name in Python."),
+        ({**MODEL, "names": [ESCAPES]}, "in unprintable or more than 200 characters"),
+        ({**MODEL, "names": ["a" * 201]}, "in unprintable or more than 200 characters"),
+        ({**MODEL, "width": float("inf")}, "Loading the model file 'models/m.pkl' raised an error"),
+        (b"[" * 900_000, "Loading the model file 'models/m.pkl' raised an error"),
+        (json.dumps(MODEL).encode()[:-1] + b',"width":' + b"9" * 4_000 + b"}", None),
+    ],
+)
+def test_a_pickle_writes_no_text_of_its_own_into_an_error(said: Any, error: str | None) -> None:
+    message = said if isinstance(said, bytes) else json.dumps(said).encode()
+    data = pickle.dumps(Calls(eval, SPEAKS.format(said=message)))
+    if error is None:
+        assert read(data, "builtins.eval").n_features_in_ == 1_000_000
+        return
+    with pytest.raises(ExplainError) as refused:
+        read(data, "builtins.eval")
+    assert error in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_an_imported_name_is_shown_only_if_it_is_one() -> None:
+    with pytest.raises(UntrustedModelError) as refused:
+        read(b"\x80\x04cos\nsystem\nc\x1b[2J\nowned\n.")
+    assert refused.value.types == ["os.system", "what is no name in Python"]
+
+
+def test_of_the_columns_that_lack_five_are_named() -> None:
+    made = Numbers(len, names=tuple("abcdefg"), width=None)  # type: ignore[arg-type]
+    with pytest.raises(ExplainError, match=r"lacks: b, c, d, e, f and 1 more\."):
+        predictor(made, features=("a",), known={"a": "number"}, task="regression")
 
 
 SHORT = "lambda rows: [1.0]"
