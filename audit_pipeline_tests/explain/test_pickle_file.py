@@ -35,6 +35,7 @@ from audit_pipeline.explain.inputs import predictor, table
 from audit_pipeline.explain.models import pickle_child, pickle_file, pickle_names
 from audit_pipeline.explain.models.foreign import Numbers
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
+from audit_pipeline.explain.models.pickle_process import out_of_sight
 from audit_pipeline_tests.explain.kit import night, outcome, people
 
 
@@ -336,6 +337,23 @@ def test_of_the_columns_that_lack_five_are_named() -> None:
     made = Numbers(len, names=tuple("abcdefg"), width=None)  # type: ignore[arg-type]
     with pytest.raises(ExplainError, match=r"lacks: b, c, d, e, f and 1 more\."):
         predictor(made, features=("a",), known={"a": "number"}, task="regression")
+
+
+def test_a_project_among_the_folders_that_a_pickle_sees_gets_none_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `python -m venv .` in the project: what the process sees of the interpreter is the project itself
+    environment, target = tmp_path / "environment", tmp_path / "payload-ran"
+    (environment / "project").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(environment)
+    data = pickle.dumps(Calls(os.system, f"touch {target}"))
+    frame = people(60)
+    given: dict[str, Any] = {"kind": "pickle", "trusted": ["posix.system"], "score": np.full(60, 0.5), "data": data}
+    made = night(environment / "project", None, frame, **given)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "link"))
+    assert "lies in a folder of the interpreter or the system" in str(made.explain().reason)
+    assert not target.exists()
+    out_of_sight(tmp_path / "environment-2" / "m.pkl")  # beside it
 
 
 SHORT = "lambda rows: [1.0]"
