@@ -133,9 +133,8 @@ def watched(libc: Any) -> None:
     """Go on as a second process; the first runs nothing of the pickle, and so nothing keeps it from its end."""
     done(libc.prctl(PR_SET_DUMPABLE, 0))  # the second may not trace the first
     if child := os.fork():
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # of signals without a handler a first process gets none from within
+        # a first process gets no signal from within that it does not handle; Python handles this one
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         ended(child)
 
 
