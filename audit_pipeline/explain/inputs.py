@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+SHOWN = 5  # columns that an error names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ def predictor(
         columns = tuple(str(name) for name in names)
         lacking = [column for column in columns if column not in known]
         if lacking:
+            more = f" and {len(lacking) - SHOWN:,} more" if len(lacking) > SHOWN else ""
             raise ExplainError(
-                f"The model was trained on columns that the log lacks: {', '.join(lacking)}. "
+                f"The model was trained on columns that the log lacks: {', '.join(lacking[:SHOWN])}{more}. "
                 "Log them and declare them in `columns` of the model file."
             )
     else:

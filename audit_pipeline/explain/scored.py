@@ -12,6 +12,7 @@ from audit_pipeline.explain.budget import SECONDS, Budget
 from audit_pipeline.explain.guard import guarded
 from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
 from audit_pipeline.explain.models import load, one_thread
+from audit_pipeline.explain.models.pickle_process import out_of_sight
 from audit_pipeline.explain.sample import stratified
 from audit_pipeline.small_cells import of_in_words
 
@@ -50,6 +51,8 @@ def scored_sample(snapshot: Path, artefact: Path, model: ModelConfig, *, sha256:
         ExplainError: the model cannot be loaded, or cannot be used on the sample.
     """
     budget = Budget(model.artefact.seconds if model.artefact else SECONDS)
+    if model.artefact and model.artefact.format == "pickle":
+        out_of_sight(artefact, snapshot)
     estimator = _load(artefact, model, sha256=sha256, budget=budget)
     with guarded("Scoring the sample", advice=ADVICE), one_thread():
         return _scored(estimator, snapshot, model, seed=seed, rows=rows, budget=budget)

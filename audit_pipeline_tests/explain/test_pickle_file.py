@@ -1,12 +1,18 @@
 """A pickle is opened by a process that can do no harm, and only as far as its names were reviewed."""
 
+import ctypes
 import io
 import json
 import os
 import pickle
+import select
 import shutil
+import signal
 import subprocess
 import sys
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +31,11 @@ from sklearn.preprocessing import OneHotEncoder
 from audit_pipeline.config.model import Artefact
 from audit_pipeline.errors import ExplainError, UntrustedModelError
 from audit_pipeline.explain.budget import Budget
-from audit_pipeline.explain.inputs import table
-from audit_pipeline.explain.models import pickle_child, pickle_file
+from audit_pipeline.explain.inputs import predictor, table
+from audit_pipeline.explain.models import pickle_child, pickle_file, pickle_names
+from audit_pipeline.explain.models.foreign import Numbers
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
+from audit_pipeline.explain.models.pickle_process import out_of_sight
 from audit_pipeline_tests.explain.kit import night, outcome, people
 
 
@@ -61,6 +69,10 @@ def read(data: bytes, *trusted: str, seconds: int = 60) -> Any:
     return pickle_file.read(data, trusted, "models/m.pkl", budget=Budget(seconds))
 
 
+def listed(stream: bytes) -> set[str]:
+    return imported(stream, budget=Budget(60))
+
+
 @permitted
 @pytest.mark.acceptance
 @pytest.mark.parametrize("compress", [None, 0, 3])
@@ -69,7 +81,7 @@ def test_a_reviewed_pickle_is_explained(tmp_path: Path, compress: int | None) ->
     made, file = model(frame), io.BytesIO()
     pickle.dump(made, file) if compress is None else joblib.dump(made, file, compress=compress)
     data = file.getvalue()
-    names = {*imported(unfolded(pickle.dumps(made), "m")), *imported(unfolded(data, "m")), *EXTRA}
+    names = {*listed(unfolded(pickle.dumps(made), "m")), *listed(unfolded(data, "m")), *EXTRA}
     found = night(tmp_path, made, frame, data=data, kind="pickle", trusted=sorted(names)).explain(rows=60)
     assert (found.reason, found.agreement, found.n) == (None, 0.0, 60)
     assert found.additivity_error is not None
@@ -94,16 +106,16 @@ def test_a_name_that_the_opcodes_hide_is_refused_when_it_is_imported(tmp_path: P
     target = tmp_path / "payload-ran"
     inner = pickle.dumps(Calls(os.system, f"touch {target}"))
     hidden = pickle.dumps(Calls(pickle.loads, inner))
-    assert imported(hidden) == {"_pickle.loads"}
+    assert listed(hidden) == {"_pickle.loads"}
     # arrays of objects are pickles inside joblib's stream, behind the end of what can be listed
     file = io.BytesIO()
     joblib.dump([np.zeros(3), np.array([Calls(os.system, f"touch {target}")], dtype=object)], file)
-    listed = imported(file.getvalue())
-    assert "posix.system" not in listed
+    names = listed(file.getvalue())
+    assert "posix.system" not in names
     with pytest.raises(UntrustedModelError, match=r"posix\.system|_reconstruct"):
-        read(file.getvalue(), *listed, *EXTRA[:1])
+        read(file.getvalue(), *names, *EXTRA[:1])
     with pytest.raises(UntrustedModelError, match=r"posix\.system"):
-        read(file.getvalue(), *listed, *EXTRA)
+        read(file.getvalue(), *names, *EXTRA)
     assert not target.exists()
 
 
@@ -156,6 +168,105 @@ def test_a_model_that_hangs_is_ended_with_its_time_and_the_night_goes_on(tmp_pat
     assert (found.importances, found.agreement) == ((), None)
 
 
+def test_a_stream_without_end_is_read_within_the_budget() -> None:
+    endless = b"\x80\x04" + b"N0" * 4_000_000 + b"N."  # 8 KB once it is compressed; read to its end in some 3 s
+    with pytest.raises(ExplainError, match="slower than its budget of 1 s"):
+        imported(endless, budget=Budget(1))
+
+
+def test_what_is_kept_of_the_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickle_names, "MOST_TEXTS", 3)
+    monkeypatch.setattr(pickle_names, "MOST_NAMES", 2)
+    text = b"\x8c\x01a\x94"  # SHORT_BINUNICODE "a", MEMOIZE
+    assert listed(b"\x80\x04" + 2 * text + b"\x93.") == {"a.a"}
+    assert listed(b"\x80\x04" + 3 * text + b"\x93.") == set()  # the loading process judges what follows
+    assert listed(b"\x80\x04cm\na\ncm\nb\ncm\nc\n.") == {"m.a", "m.b"}
+
+
+@given(st.lists(st.sampled_from([dict, OrderedDict, Path, people, LogisticRegression, "text", 3]), max_size=12))
+def test_the_names_are_those_that_unpickling_asks_for(made: list[Any]) -> None:
+    asked: set[str] = set()
+
+    class Asks(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            asked.add(f"{module}.{name}")
+            return super().find_class(module, name)
+
+    for protocol in range(2, 6):
+        stream = pickle.dumps([*made, [str(thing) for thing in made]], protocol)
+        asked.clear()
+        Asks(io.BytesIO(stream)).load()
+        assert listed(stream) == asked
+
+
+KEYS = """
+exec('''
+import ctypes
+libc, found = ctypes.CDLL(None), ctypes.create_string_buffer(40)
+key = libc.syscall({keyctl}, 10, -3, b"user", b"audit-test", 0)
+libc.syscall({keyctl}, 11, key, found, 40)
+''', globals()) or __import__("types").SimpleNamespace(predict=len, feature_names_in_=[found.value.decode()])
+"""
+
+
+def secret_of_the_session(keyctl: int) -> str:
+    """Put a secret into a session keyring of this thread's own, and return what a pickle then reads."""
+    libc = ctypes.CDLL(None)
+    add_key = {250: 248, 219: 217}[keyctl]
+    if libc.syscall(keyctl, 1, None) < 0 or libc.syscall(add_key, b"user", b"audit-test", b"secret", 6, -3) < 0:
+        pytest.skip("this system has no keyrings")
+    held = ctypes.create_string_buffer(40)
+    key = libc.syscall(keyctl, 10, -3, b"user", b"audit-test", 0)
+    assert libc.syscall(keyctl, 11, key, held, 40) == 6  # the control: it can be read
+    assert held.value == b"secret"
+    data = pickle.dumps(Calls(eval, KEYS.format(keyctl=keyctl)))
+    return str(read(data, "builtins.eval").feature_names_in_[0])
+
+
+@permitted
+def test_the_keys_of_the_session_are_not_seen() -> None:
+    keyctl = pickle_child.KEYCTL[os.uname().machine]
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(secret_of_the_session, keyctl).result() == ""
+
+
+OUTLIVES = """
+exec('''
+import ctypes, os, signal, time
+ctypes.CDLL(None).prctl(1, 0)  # no end with its parent
+for number in range(1, 65):
+    try: os.kill(1, number)
+    except OSError: pass
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(600)
+''') or __import__("types").SimpleNamespace(predict=lambda rows: __import__("time").sleep(600), n_features_in_=1)
+"""
+
+
+def begun_by(pid: int) -> list[int]:
+    """Return the processes that `pid` began, and those that they began."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(pid for child in children for pid in begun_by(child))]
+
+
+@permitted
+def test_nothing_that_a_pickle_began_outlives_its_time() -> None:
+    made = read(pickle.dumps(Calls(eval, OUTLIVES)), "builtins.eval", seconds=3)
+    pids = begun_by(made._number.__self__._process._process.pid)
+    assert len(pids) == 3  # the first of the namespace, the model's, and the one that left its session
+    handles = [os.pidfd_open(pid) for pid in pids]
+    try:
+        with pytest.raises(ExplainError, match="slower than its budget"):
+            made.predict(np.zeros((3, 1)))
+        assert [select.select([handle], [], [], 5)[0] for handle in handles] == [[handle] for handle in handles]
+    finally:
+        for handle in handles:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+            os.close(handle)
+
+
 LIES = '''exec("""
 import os
 for handle in range(3, 10):
@@ -178,6 +289,71 @@ def test_what_is_no_model_is_said_without_its_values(code: str, said: str) -> No
     with pytest.raises(ExplainError, match=said) as refused:
         read(pickle.dumps(Calls(eval, code)), "builtins.eval")
     assert "4711" not in str(refused.value)
+
+
+SPEAKS = """exec(r'''
+import os
+for handle in range(3, 10):
+    try: os.write(handle, len({said!r}).to_bytes(8, "little") + {said!r})
+    except OSError: pass
+os._exit(0)
+''')"""
+MODEL = {"names": None, "width": 1, "classes": 2, "probability": True, "number": True}
+ESCAPES = "\x1b[31mPASS: reviewed\n"
+
+
+@permitted
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"refused": ESCAPES}, "outside `artefact.trusted`: what is no name in Python."),
+        ({"refused": "a" * 201}, "outside `artefact.trusted`: what is no name in Python."),
+        ({**MODEL, "names": [ESCAPES]}, "in unprintable or more than 200 characters"),
+        ({**MODEL, "names": ["a" * 201]}, "in unprintable or more than 200 characters"),
+        ({**MODEL, "width": float("inf")}, "Loading the model file 'models/m.pkl' raised an error"),
+        (b"[" * 900_000, "Loading the model file 'models/m.pkl' raised an error"),
+        (json.dumps(MODEL).encode()[:-1] + b',"width":' + b"9" * 4_000 + b"}", None),
+    ],
+)
+def test_a_pickle_writes_no_text_of_its_own_into_an_error(said: Any, error: str | None) -> None:
+    message = said if isinstance(said, bytes) else json.dumps(said).encode()
+    data = pickle.dumps(Calls(eval, SPEAKS.format(said=message)))
+    if error is None:
+        assert read(data, "builtins.eval").n_features_in_ == 1_000_000
+        return
+    with pytest.raises(ExplainError) as refused:
+        read(data, "builtins.eval")
+    assert error in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_an_imported_name_is_shown_only_if_it_is_one() -> None:
+    with pytest.raises(UntrustedModelError) as refused:
+        read(b"\x80\x04cos\nsystem\nc\x1b[2J\nowned\n.")
+    assert refused.value.types == ["os.system", "what is no name in Python"]
+
+
+def test_of_the_columns_that_lack_five_are_named() -> None:
+    made = Numbers(len, names=tuple("abcdefg"), width=None)  # type: ignore[arg-type]
+    with pytest.raises(ExplainError, match=r"lacks: b, c, d, e, f and 1 more\."):
+        predictor(made, features=("a",), known={"a": "number"}, task="regression")
+
+
+def test_a_project_among_the_folders_that_a_pickle_sees_gets_none_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `python -m venv .` in the project: what the process sees of the interpreter is the project itself
+    environment, target = tmp_path / "environment", tmp_path / "payload-ran"
+    (environment / "project").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(environment)
+    data = pickle.dumps(Calls(os.system, f"touch {target}"))
+    frame = people(60)
+    given: dict[str, Any] = {"kind": "pickle", "trusted": ["posix.system"], "score": np.full(60, 0.5), "data": data}
+    made = night(environment / "project", None, frame, **given)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "link"))
+    assert "lies in a folder of the interpreter or the system" in str(made.explain().reason)
+    assert not target.exists()
+    out_of_sight(tmp_path / "environment-2" / "m.pkl")  # beside it
 
 
 SHORT = "lambda rows: [1.0]"

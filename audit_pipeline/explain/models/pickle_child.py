@@ -10,11 +10,13 @@ a header (JSON) and the columns' bytes. Out: JSON, or for a request float64.
 """
 
 import ctypes
+import errno
 import io
 import json
 import os
 import pickle
 import resource
+import select
 import signal
 import struct
 import sys
@@ -23,11 +25,14 @@ from typing import Any
 
 UNSHARE = 0x10000000 | 0x00020000 | 0x40000000 | 0x20000000 | 0x08000000  # user, mount, network, process, IPC
 MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 0x1000, 0x4000, 0x40000, 2
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, READ_ONLY = 442, -100, 0x8000, 1  # the number is the same on all machines
 CAPABILITIES_V3 = 0x20080522
+KEYCTL, KEYCTL_JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}, 1
+NO_KEYRINGS = (errno.ENOSYS, errno.EPERM)
 SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
 MEMORY = 8 * 1024**3  # bytes of address space
+PROCESSES = 64  # and threads; the kernel does not hold root to it
 
 
 class RefusedError(Exception):
@@ -70,13 +75,7 @@ def shut_in(libc: Any, room: Path) -> None:
         OSError: the system does not permit it.
         AttributeError: the C library lacks a call.
     """
-    user, group = os.getuid(), os.getgid()
-    done(libc.unshare(UNSHARE))
-    for file, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        Path("/proc/self", file).write_text(text, encoding="ascii")
-    if child := os.fork():  # the first process of the new process namespace is the child
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    begun(libc)
     done(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
     done(libc.mount(b"tmpfs", bytes(room), b"tmpfs", 0, b"size=1m,mode=700"))
     for path in visible():
@@ -87,8 +86,64 @@ def shut_in(libc: Any, room: Path) -> None:
     done(libc.pivot_root(b".", b"."))
     done(libc.umount2(b".", MNT_DETACH))  # the old root lies over the new one
     os.chdir("/")
+    without_keys(libc)
     done(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     done(libc.capset(struct.pack("Ii", CAPABILITIES_V3, 0), bytes(24)))
+    watched(libc)
+
+
+def without_keys(libc: Any) -> None:
+    """Leave the kernel's keys of the session that audits for an empty keyring.
+
+    Raises:
+        OSError: the system does not permit it; one without keyrings, or that lets nobody at them, needs none.
+    """
+    number = KEYCTL.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, "the number of the call is not known on this machine")
+    if libc.syscall(number, KEYCTL_JOIN_SESSION_KEYRING, None) < 0 and ctypes.get_errno() not in NO_KEYRINGS:
+        raise OSError(ctypes.get_errno(), "refused")
+
+
+def begun(libc: Any) -> None:
+    """Go on as the first process of new namespaces: when it ends, the kernel ends all others in them."""
+    user, group = os.getuid(), os.getgid()
+    bound(libc, 0)
+    done(libc.unshare(UNSHARE))
+    for file, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        Path("/proc/self", file).write_text(text, encoding="ascii")
+    ours, theirs = os.pipe()
+    if child := os.fork():
+        ended(child)
+    os.close(theirs)
+    bound(libc, ours)
+    os.close(ours)
+
+
+def bound(libc: Any, pipe: int) -> None:
+    """End this process with its parent, which holds the other end of `pipe`."""
+    done(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+    hung = select.poll()
+    hung.register(pipe, 0)
+    if hung.poll(0):  # it ended before the call
+        os._exit(1)
+
+
+def watched(libc: Any) -> None:
+    """Go on as a second process; the first runs nothing of the pickle, and so nothing keeps it from its end."""
+    done(libc.prctl(PR_SET_DUMPABLE, 0))  # the second may not trace the first
+    if child := os.fork():
+        # a first process gets no signal from within that it does not handle; Python handles this one
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        ended(child)
+
+
+def ended(child: int) -> None:
+    """Wait for `child`, and whatever it left behind, and end as it ended."""
+    pid = status = 0
+    while pid != child:
+        pid, status = os.wait()
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
 def visible() -> list[str]:
@@ -125,6 +180,7 @@ def limited(seconds: int) -> None:
     for kind, most in (
         (resource.RLIMIT_CPU, seconds + 1),
         (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_NPROC, PROCESSES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):

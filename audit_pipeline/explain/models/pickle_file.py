@@ -7,6 +7,8 @@ read as lengths, JSON and float64, and never unpickled.
 
 import builtins
 import json
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from numbers import Real
 from typing import Any
@@ -21,6 +23,10 @@ from audit_pipeline.explain.models.foreign import Numbers, Probabilities
 from audit_pipeline.explain.models.pickle_names import imported, unfolded
 from audit_pipeline.explain.models.pickle_process import DESCRIPTION, Process
 
+LONGEST = 200  # characters of a name
+MOST_SHOWN = 100  # names at once
+MOST = 1_000_000  # features and classes
+NAME = re.compile(rf"[\w.<>]{{1,{LONGEST}}}")
 REFUSED_BY_SYSTEM = (
     "This system does not permit a process to be cut off from files, network and other processes (user namespaces), "
     "so the pickle was not loaded. Permit them to the user that audits, or convert the model to skops or ONNX."
@@ -35,8 +41,8 @@ def read(data: bytes, reviewed: tuple[str, ...], name: str, *, budget: Budget) -
         ExplainError: it is no pickle, does not load, or the system cannot cut a process off.
     """
     stream = unfolded(data, name)
-    if unknown := imported(stream) - set(reviewed):
-        raise UntrustedModelError(name, types=unknown)
+    if unknown := imported(stream, budget=budget) - set(reviewed):
+        raise UntrustedModelError(name, types=_shown(unknown))
     process = Process(budget)
     process.send(json.dumps({"trusted": reviewed, "seconds": budget.seconds}).encode(), stream)
     told = _described(process, name)
@@ -99,7 +105,7 @@ def _described(process: Process, name: str) -> dict[str, Any]:
 
     Raises:
         UntrustedModelError: it met a name that is not trusted.
-        ExplainError: it could not cut itself off, or not load.
+        ExplainError: it could not cut itself off, or not load, or its features have no names to be shown.
     """
     answer = process.answer(most=DESCRIPTION)
     try:
@@ -107,16 +113,15 @@ def _described(process: Process, name: str) -> dict[str, Any]:
         if "open" in told:
             raise ExplainError(REFUSED_BY_SYSTEM)
         if "refused" in told:
-            raise UntrustedModelError(name, types=[str(told["refused"])[:200]])
+            raise UntrustedModelError(name, types=_shown([str(told["refused"])]))
         if "error" not in told and (told["number"] or told["probability"]):
-            names = told["names"]
             return {
-                "names": None if names is None else [str(n) for n in names],
-                "width": None if told["width"] is None else int(told["width"]),
-                "classes": None if told["classes"] is None else min(int(told["classes"]), 1_000),
+                "names": None if told["names"] is None else _features(told["names"], name),
+                "width": _count(told["width"]),
+                "classes": _count(told["classes"]),
                 "probability": bool(told["probability"]),
             }
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     raise ExplainError(
         f"Loading the model file '{name}' raised {_class_of(answer)}. It must hold one object with `predict` or "
@@ -124,9 +129,30 @@ def _described(process: Process, name: str) -> dict[str, Any]:
     )
 
 
+def _shown(names: Iterable[str]) -> list[str]:
+    """Return the first of the imported names for an error: letters, digits and dots, since a pickle chooses them."""
+    return [n if NAME.fullmatch(n) else "what is no name in Python" for n in sorted(names)[:MOST_SHOWN]]
+
+
+def _features(names: Iterable[Any], name: str) -> list[str]:
+    """Return the names of the features, which errors and reports may show."""
+    found = [str(feature) for feature in names]
+    if any(len(feature) > LONGEST or not feature.isprintable() for feature in found):
+        raise ExplainError(
+            f"The model file '{name}' names a feature in unprintable or more than {LONGEST} characters. "
+            "Train it on columns with plain names."
+        )
+    return found
+
+
+def _count(said: Any) -> int | None:
+    """Return how many features or classes it says there are, within what an error may show."""
+    return None if said is None else max(0, min(int(said), MOST))
+
+
 def _class_of(answer: bytes) -> str:
     """Return the class of what was raised: one of Python's own, since the process may say anything, rows too."""
-    with suppress(ValueError, AttributeError):
+    with suppress(ValueError, AttributeError, RecursionError):
         said = str(json.loads(answer).get("error"))
         if isinstance(getattr(builtins, said, None), type):
             return said

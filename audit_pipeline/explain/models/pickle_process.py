@@ -12,12 +12,28 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
+from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.budget import Budget
+from audit_pipeline.explain.models.pickle_child import visible
 
 CHILD = Path(__file__).with_name("pickle_child.py")
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 DESCRIPTION = 1_000_000  # bytes; what the process says of the model is never more
 CHUNK = 1 << 20  # bytes read or written at once
+
+
+def out_of_sight(*files: Path) -> None:
+    """Hold `files`, which stand for the project they lie in, against the folders that the process sees.
+
+    Raises:
+        ExplainError: one of them lies there.
+    """
+    seen = [Path(folder).resolve() for folder in visible()]
+    if any(file.resolve().is_relative_to(folder) for file in files for folder in seen):
+        raise ExplainError(
+            "The model file or the night's snapshot lies in a folder of the interpreter or the system, which a pickle "
+            "sees, so the pickle was not loaded. Move the project, or its Python environment, elsewhere."
+        )
 
 
 class Process:
