@@ -80,13 +80,13 @@ class _Library(Process):
 
     def model(self, budget: Budget) -> Numbers:
         """Return the model as one of scikit-learn is asked, within `budget`."""
-        told = self._told
-        asked = _Asked(self, budget)
+        told, asked = self._told, _Asked(self, budget)
+        method, unit = told["trees"] or ("", "")
         return (Probabilities if told["probability"] else Numbers)(
             asked.number,
             names=None if told["names"] is None else tuple(told["names"]),
             width=told["width"],
-            trees=None if told["trees"] is None else Trees(*told["trees"], asked.parts),
+            trees=Trees(method, unit, asked.parts) if method else None,
         )
 
     def numbers(self, rows: Any, budget: Budget, *, size: int, parts: bool) -> Floats:

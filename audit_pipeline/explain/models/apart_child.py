@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import select
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,8 @@ def main() -> None:
     threading.Thread(target=_end_with_owner, daemon=True).start()
     _limit(resource.RLIMIT_AS, MEMORY)
     _limit(resource.RLIMIT_CORE, 0)  # it would hold rows
+    # what XGBoost and LightGBM import to be wrapped in its classes, which are not asked here, takes most of their start
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
     settings, data = json.loads(heard(source)), heard(source)
     name = settings["name"]
     try:
