@@ -3,7 +3,7 @@
 Order matters: the sha256 is compared first; only then is the file parsed, from the same bytes that were hashed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +11,10 @@ from typing import Any, cast
 
 from audit_pipeline.explain.budget import Budget
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.models import lightgbm_file, onnx_file, pickle_file, skops_file, xgboost_file
+from audit_pipeline.explain.models import apart, pickle_file, skops_file
 from audit_pipeline.explain.models.pinned import pinned_bytes
 
-KEPT = 4  # models, with their bytes, from one night to the next
-READERS: dict[str, tuple[Callable[[bytes, str], Any], str]] = {  # formats that hold data only, and how to write them
-    "onnx": (onnx_file.read, "Export the model again to ONNX, without external data, and pin the new sha256."),
-    "xgboost": (xgboost_file.read, "Save it again with `Booster.save_model` as .json or .ubj, and pin the new sha256."),
-    "lightgbm": (lightgbm_file.read, "Save it again with `Booster.save_model` as text, and pin the new sha256."),
-}
+KEPT = 4  # models of skops, with their bytes, from one night to the next
 
 
 def load(
@@ -33,7 +28,7 @@ def load(
         trusted: of skops and pickle: reviewed type names the file may hold beside those skops trusts by itself.
         name: what an error calls the file.
         kind: its format, as `artefact.format` says it.
-        budget: of time; a process that unpickles is ended when it is over.
+        budget: of time; the process that holds the model is ended when it is over (not of skops).
 
     Returns:
         What has `predict`, maybe `predict_proba` and `classes_`, and `feature_names_in_` where the file knows them.
@@ -47,17 +42,15 @@ def load(
     if kind == "pickle":  # a process of its own, which lasts as long as the model is asked
         with guarded(f"Reading the model file '{name}'", advice="Convert the model to skops or ONNX."):
             return pickle_file.read(data, reviewed, name, budget=budget or Budget())
-    return _loaded(data, reviewed, name, kind)
+    if kind in apart.FORMATS:
+        return apart.read(data, name, kind, sha256=sha256, budget=budget or Budget())
+    return _loaded(data, reviewed, name)
 
 
 @lru_cache(maxsize=KEPT)
-def _loaded(data: bytes, reviewed: tuple[str, ...], name: str, kind: str) -> Any:
+def _loaded(data: bytes, reviewed: tuple[str, ...], name: str) -> Any:
     """Return the model of these bytes; the nights of a run share it."""
-    if kind == "skops":
-        return skops_file.read(data, reviewed, name)
-    read, advice = READERS[kind]
-    with guarded(f"Reading the model file '{name}'", advice=advice):
-        return read(data, name)
+    return skops_file.read(data, reviewed, name)
 
 
 def one_thread() -> AbstractContextManager[Any]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,16 +40,22 @@ def out_of_sight(*files: Path) -> None:
 class Process:
     """The process and its two pipes; ended with the last reference to it, or with its time."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        command: Sequence[str] = (sys.executable, "-I", "-B", str(CHILD)),
+        environment: Mapping[str, str] = ENVIRONMENT,
+    ) -> None:
         self._budget = budget
         room = tempfile.TemporaryDirectory(prefix="audit-pickle-")
         self._process = subprocess.Popen(  # noqa: S603  (our own file, by the interpreter that runs)
-            [sys.executable, "-I", "-B", str(CHILD)],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback may hold values
             cwd=room.name,
-            env=ENVIRONMENT,
+            env=environment,
             start_new_session=True,
         )
         weakref.finalize(self, _end, self._process, room)
