@@ -124,9 +124,10 @@ def test_a_row_id_of_several_rows_is_refused(call: Call, tmp_path: Path) -> None
     root = build(tmp_path / "p", nights=[NIGHT], labelled=(), models=["churn"])
     path = root / "input" / "churn" / f"{NIGHT}.parquet"
     log = pd.read_parquet(path)
-    log.loc[8, "request"] = log.loc[7, "request"]
+    request = f"{NIGHT}-0007"
+    log["request"] = log["request"].where(log["request"] != f"{NIGHT}-0008", request)
     log.to_parquet(path)
     audit_model_night(load_project(root), "churn", NIGHT, run=RUN)
-    twice = call("--project", root, "explain", "churn", NIGHT, "--id", log.loc[7, "request"])
+    twice = call("--project", root, "explain", "churn", NIGHT, "--id", request)
     assert (twice.code, "Several rows of the snapshot have that identifier as their request" in twice.err) == (2, True)
     assert twice.out == ""
