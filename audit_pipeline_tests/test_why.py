@@ -105,14 +105,20 @@ def test_after_an_erasure_the_person_is_gone_and_the_others_have_their_answer(ca
     assert "Fewer than 11 rows were erased from the snapshot since" in there.err
 
 
-def test_an_identifier_of_one_persons_prediction_and_of_another_person_is_refused(call: Call, tmp_path: Path) -> None:
-    root = build(tmp_path / "p", nights=[NIGHT], labelled=(), models=["churn"])
+def audited_with(root: Path, column: str, *, of: str, becomes: str) -> pd.DataFrame:
+    """Audit a night on which one request has another value in one column; return its log."""
+    build(root, nights=[NIGHT], labelled=(), models=["churn"])
     path = root / "input" / "churn" / f"{NIGHT}.parquet"
     log = pd.read_parquet(path)
-    request = f"{NIGHT}-0009"
-    log["person"] = log["person"].where(log["request"] != f"{NIGHT}-0005", request)
+    log[column] = log[column].where(log["request"] != of, becomes)
     log.to_parquet(path)
     audit_model_night(load_project(root), "churn", NIGHT, run=RUN)
+    return log
+
+
+def test_an_identifier_of_one_persons_prediction_and_of_another_person_is_refused(call: Call, tmp_path: Path) -> None:
+    root, request = tmp_path / "p", f"{NIGHT}-0009"
+    log = audited_with(root, "person", of=f"{NIGHT}-0005", becomes=request)
     twice = call("--project", root, "explain", "churn", NIGHT, "--id", request)
     assert (twice.code, "stands in more than one of the columns request, person" in twice.err) == (2, True)
     assert request not in twice.err
@@ -121,13 +127,8 @@ def test_an_identifier_of_one_persons_prediction_and_of_another_person_is_refuse
 
 def test_a_row_id_of_several_rows_is_refused(call: Call, tmp_path: Path) -> None:
     """A night that was stopped for that can still be asked: one of the rows may be somebody else's."""
-    root = build(tmp_path / "p", nights=[NIGHT], labelled=(), models=["churn"])
-    path = root / "input" / "churn" / f"{NIGHT}.parquet"
-    log = pd.read_parquet(path)
-    request = f"{NIGHT}-0007"
-    log["request"] = log["request"].where(log["request"] != f"{NIGHT}-0008", request)
-    log.to_parquet(path)
-    audit_model_night(load_project(root), "churn", NIGHT, run=RUN)
+    root, request = tmp_path / "p", f"{NIGHT}-0007"
+    audited_with(root, "request", of=f"{NIGHT}-0008", becomes=request)
     twice = call("--project", root, "explain", "churn", NIGHT, "--id", request)
     assert (twice.code, "Several rows of the snapshot have that identifier as their request" in twice.err) == (2, True)
     assert twice.out == ""

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit_pipeline.config.model import ModelConfig
-from audit_pipeline.errors import ExplainError
+from audit_pipeline.explain.frozen import frame_of, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MEMORY = "512MB"
 
 
 def rows_called(path: Path, columns: Iterable[str], called: Mapping[str, Any]) -> "pd.DataFrame":
@@ -25,7 +23,7 @@ def rows_called(path: Path, columns: Iterable[str], called: Mapping[str, Any]) -
         ExplainError: the snapshot cannot be read, or lacks a column.
     """
     values = {f"value_{place}": value for place, value in enumerate(called.values())}
-    where = " OR ".join(f"{_quoted(column)} = ${name}" for column, name in zip(called, values, strict=True))
+    where = " OR ".join(f"{quoted(column)} = ${name}" for column, name in zip(called, values, strict=True))
     return _rows(path, list(columns), where, values)
 
 
@@ -42,11 +40,11 @@ def rows_decided(path: Path, columns: Iterable[str], model: ModelConfig, cases: 
     Raises:
         ExplainError: the snapshot cannot be read, or lacks a column.
     """
-    output, prediction = _quoted(model.output), model.by_role("prediction")
+    output, prediction = quoted(model.output), model.by_role("prediction")
     logged = f"isfinite(CAST({output} AS DOUBLE))"
     decided = f"{output} >= {model.threshold!r}"
     if model.task == "binary" and prediction:
-        said = f"CAST({_quoted(prediction)} AS DOUBLE)"
+        said = f"CAST({quoted(prediction)} AS DOUBLE)"
         decided = f"CASE WHEN {said} IS NULL OR isnan({said}) THEN {decided} ELSE {said} > 0 END"
     where = {"all": logged, "positive": f"{logged} AND {decided}", "negative": f"{logged} AND NOT {decided}"}[cases]
     return _rows(path, list(columns), where, {}, limit=most + 1)
@@ -56,30 +54,11 @@ def _rows(
     path: Path, wanted: list[str], where: str, values: Mapping[str, Any], *, limit: int | None = None
 ) -> "pd.DataFrame":
     """Return the rows of the snapshot for which a condition holds."""
-    import duckdb
-
-    from audit_pipeline import in_memory
-
     query = f"""
-        SELECT {", ".join(_quoted(column) for column in wanted)}
+        SELECT {", ".join(quoted(column) for column in wanted)}
         FROM read_parquet($path, file_row_number = true)
         WHERE {where}
         ORDER BY file_row_number
         {f"LIMIT {limit}" if limit else ""}
     """
-    try:
-        # without a place to spill to, nothing of a row can reach the disk
-        with in_memory.connect(threads=1, memory=MEMORY, spills=False) as con:
-            frame = con.execute(query, {"path": str(path), **values}).df()
-    except duckdb.Error as error:
-        raise ExplainError(
-            f"The rows could not be read from the snapshot: {type(error).__name__}. "
-            "`audit-pipeline verify` tells whether the snapshot is whole."
-        ) from error
-    frame.columns = wanted  # DuckDB repeats the file's spelling
-    return frame
-
-
-def _quoted(column: str) -> str:
-    """Return a column as SQL names it."""
-    return '"' + column.replace('"', '""') + '"'
+    return frame_of(query, {"path": str(path), **values}, wanted, failed="The rows could not be read from the snapshot")

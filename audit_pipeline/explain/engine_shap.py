@@ -8,7 +8,7 @@ made from one raw feature are summed. For a linear model that sum is the raw fea
 is when no path splits on two columns of one feature. Anything else is a black box: permutations of raw columns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.folding import Sources, trace
 from audit_pipeline.explain.inputs import Floats, Predictor
-from audit_pipeline.explain.outputs import Margin, margin
+from audit_pipeline.explain.outputs import margin
 from audit_pipeline.explain.permutation import permutation_shap
 from audit_pipeline.small_cells import in_words
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRANSFORMED_CELLS = 25_000_000  # 200 MB of float64; wider one-hot tables are explained over raw columns
+TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
 BACKGROUND = 25  # rows a black box's feature is replaced from
 PERMUTATIONS = 2  # forward and backward each
 PREDICTIONS = 1_000_000  # about what a black box may be asked
@@ -43,6 +44,16 @@ class Attribution:
     method: str
     output: str  # unit
     centre: Floats | None = None  # (features,): values + centre is the same on any background; None: of a black box
+
+    @property
+    def allowed(self) -> float:
+        """What `error` may be."""
+        return TOLERANCE * self.scale
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the sums are the model's own output; an error that is no number is too large."""
+        return self.error <= self.allowed
 
 
 def attribute(model: Predictor, frame: "pd.DataFrame", *, seed: int, only: "pd.DataFrame | None" = None) -> Attribution:
@@ -69,16 +80,8 @@ def _of_library(model: Predictor, frame: "pd.DataFrame") -> Attribution | None:
         values, base, own = trees.parts(model.rows(frame))
     except Exception:  # noqa: BLE001  such as linear trees: a black box
         return None
-    return Attribution(
-        values=values,
-        base=base,
-        picked=np.arange(len(frame)),
-        error=_gap(values, base, own),
-        scale=_size(own),
-        method=trees.method,
-        output=trees.unit,
-        centre=np.zeros(values.shape[1]),
-    )
+    centre = np.zeros(values.shape[1])
+    return _held(values, base, own, method=trees.method, output=trees.unit, centre=centre)
 
 
 def _last_step(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | None") -> Attribution | None:
@@ -103,8 +106,14 @@ def _last_step(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | No
             centre = np.ravel(last.coef_) * (matrix if background is None else background).mean(axis=0)
     except Exception:  # noqa: BLE001  a model SHAP cannot read (it raises many classes) is a black box
         return None
-    found = _added_up(model, wanted, scale, _folded(values, sources, len(raw)), base, method, sources)
-    return replace(found, centre=_folded(centre[None], sources, len(raw))[0])
+    return _held(
+        _folded(values, sources, len(raw)),
+        base,
+        scale.own(model.estimator, model.rows(wanted)),
+        method=method + (", sum of one-hot attributions" if len(set(sources)) < len(sources) else ""),
+        output=scale.unit,
+        centre=_folded(centre[None], sources, len(raw))[0],
+    )
 
 
 def _split(estimator: Any) -> tuple[Any, Any]:
@@ -143,7 +152,7 @@ def _tree(last: Any, matrix: Floats) -> tuple[Floats, float, str]:
     import shap
 
     explainer = shap.TreeExplainer(last, feature_perturbation="tree_path_dependent")
-    # additivity is checked by `_added_up`, against the whole pipeline instead of the last step
+    # additivity is checked by `_held`, against the whole pipeline instead of the last step
     values = np.asarray(explainer.shap_values(matrix, check_additivity=False), dtype=np.float64)
     if values.ndim == 3:  # (n, m, classes): forests
         values = values[:, :, -1]
@@ -156,29 +165,6 @@ def _folded(values: Floats, sources: Sources, features: int) -> Floats:
     for column, source in enumerate(sources):
         raw[:, source] += values[:, column]
     return raw
-
-
-def _added_up(
-    model: Predictor,
-    frame: "pd.DataFrame",
-    scale: Margin,
-    values: Floats,
-    base: float,
-    method: str,
-    sources: Sources,
-) -> Attribution:
-    """Hold folded values against what the whole model says of the same raw rows."""
-    own = scale.own(model.estimator, model.rows(frame))
-    repeated = len(set(sources)) < len(sources)
-    return Attribution(
-        values=values,
-        base=base,
-        picked=np.arange(len(frame)),
-        error=_gap(values, base, own),
-        scale=_size(own),
-        method=method + (", sum of one-hot attributions" if repeated else ""),
-        output=scale.unit,
-    )
 
 
 def _black_box(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | None", *, seed: int) -> Attribution:
@@ -195,23 +181,34 @@ def _black_box(model: Predictor, frame: "pd.DataFrame", only: "pd.DataFrame | No
         picked = np.arange(len(only))
     rows = frame.iloc[picked] if only is None else only
     values, base = permutation_shap(model.score, rows, frame.iloc[background], permutations=PERMUTATIONS, seed=seed)
-    own = model.score(rows)
-    return Attribution(
-        values=values,
-        base=base,
-        picked=picked,
-        error=_gap(values, base, own),
-        scale=_size(own),
+    return _held(
+        values,
+        base,
+        model.score(rows),
         method=f"permutation SHAP ({PERMUTATIONS} orders forward and backward, {len(background)} background rows)",
         output="probability" if model.gives_probability else "prediction",
+        picked=picked,
     )
 
 
-def _gap(values: Floats, base: float, own: Floats) -> float:
-    """Return the largest distance between sum + base and the model's own output; NaN when one is not a number."""
-    return float(np.max(np.abs(values.sum(axis=1) + base - own)))
-
-
-def _size(own: Floats) -> float:
-    """Return what an error is measured against."""
-    return float(np.max(np.abs(own))) or 1.0
+def _held(
+    values: Floats,
+    base: float,
+    own: Floats,
+    *,
+    method: str,
+    output: str,
+    picked: NDArray[np.intp] | None = None,
+    centre: Floats | None = None,
+) -> Attribution:
+    """Hold SHAP values and their base against (k,) what the whole model says of the same raw rows."""
+    return Attribution(
+        values=values,
+        base=base,
+        picked=np.arange(len(values)) if picked is None else picked,
+        error=float(np.max(np.abs(values.sum(axis=1) + base - own))),  # NaN when one is not a number
+        scale=float(np.max(np.abs(own))) or 1.0,
+        method=method,
+        output=output,
+        centre=centre,
+    )

@@ -10,7 +10,6 @@ from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError, ModelDigestError, UntrustedModelError
 from audit_pipeline.explain.guard import guarded
 from audit_pipeline.explain.models import one_thread
-from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.scored import ADVICE, Scored, scored_sample
 from audit_pipeline.explain.surrogate import imitated
 from audit_pipeline.records import Explanation
@@ -89,10 +88,10 @@ def _explained(scored: Scored, none: Explanation, model: ModelConfig) -> "tuple[
     found = attribute(scored.model, scored.frame, seed=none.seed)
     error = found.error if np.isfinite(found.error) else None
     made = replace(none, method=found.method, output=found.output, n=len(found.picked), additivity_error=error)
-    if not found.error <= TOLERANCE * found.scale:  # so that NaN is refused too
+    if not found.adds_up:
         reason = (
             f"The SHAP values do not add up to the model's {found.output}: off by {found.error:.3g} where "
-            f"{TOLERANCE * found.scale:.3g} is allowed. The model is not one this explainer reads correctly."
+            f"{found.allowed:.3g} is allowed. The model is not one this explainer reads correctly."
         )
         return replace(made, reason=reason), None
     rows = scored.frame.iloc[found.picked]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.budget import Budget
+from audit_pipeline.small_cells import of_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +119,21 @@ def finite(frame: "pd.DataFrame") -> NDArray[np.bool_]:
     """Return (n,) whether a row holds no infinite number, which no model takes."""
     numbers = frame.select_dtypes("float").to_numpy(dtype=np.float64)
     return np.asarray(~np.isinf(numbers).any(axis=1), dtype=np.bool_)
+
+
+def usable(frame: "pd.DataFrame", logged: Floats, *, output: str, fewest: int, what: str) -> NDArray[np.bool_]:
+    """Return (n,) whether a sampled row can be used: it has a logged output and no infinite number.
+
+    Raises:
+        ExplainError: fewer than `fewest` rows have, which `what` needs.
+    """
+    found = np.asarray(np.isfinite(logged) & finite(frame), dtype=np.bool_)
+    if (count := int(found.sum())) < fewest:
+        raise ExplainError(
+            f"{of_in_words(count, len(found))} sampled rows have a logged {output} and no infinite feature; {what} "
+            f"needs {fewest}."
+        )
+    return found
 
 
 def table(columns: Mapping[str, NDArray[Any]]) -> "pd.DataFrame":

@@ -18,7 +18,6 @@ from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.guard import guarded
 from audit_pipeline.explain.inputs import Floats, as_trained, finite
 from audit_pipeline.explain.models import one_thread
-from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.scored import ADVICE, Scored, scored_sample
 from audit_pipeline.small_cells import in_words
 
@@ -116,7 +115,7 @@ def attributed(
             "be explained."
         )
     found = attribute(scored.model, scored.frame, seed=seed, only=frame)
-    if not found.error <= TOLERANCE * found.scale:  # so that NaN is refused too
+    if not found.adds_up:
         raise ExplainError(f"The SHAP values do not add up to the model's {found.output}: off by {found.error:.3g}.")
     return found, scored.model.score(frame)
 

@@ -12,7 +12,6 @@ import numpy as np
 from audit_pipeline.explain.folding import kind
 from audit_pipeline.explain.inputs import Floats
 
-TOLERANCE = 1e-6  # of the largest output: what sum + base may differ from it
 IDENTITY = {
     "LinearRegression",
     "Ridge",

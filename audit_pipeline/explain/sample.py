@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit_pipeline.errors import ExplainError
+from audit_pipeline.explain.frozen import ask, frame_of, quoted
 from audit_pipeline.small_cells import in_words, of_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MEMORY = "512MB"  # the draw keeps `rows` rows and one hash at a time
+FAILED = "The sample could not be drawn from the snapshot"
 TENTHS = [tenth / 10 for tenth in range(1, 10)]
 NO_NUMBER = -1  # stratum of the rows without an output
 
@@ -49,7 +49,8 @@ def draw(
         ORDER BY {name}, file_row_number, "audit file"
     """
     paths = [path] if isinstance(path, Path) else path
-    return _asked(query, {"seed": str(seed), "path": [str(p) for p in paths], "rows": rows}, wanted)
+    given = {"seed": str(seed), "path": [str(p) for p in paths], "rows": rows}
+    return frame_of(query, given, wanted, failed=FAILED)
 
 
 def stratified(
@@ -89,7 +90,7 @@ def stratified(
         WHERE file_row_number IN (SELECT unnest($places)) ORDER BY {quoted(row_id)}, file_row_number
     """
     said = f"{of_in_words(rows, whole)} rows, in proportion to the tenths of {output}"
-    return _asked(query, {"path": str(path), "places": places}, wanted), said
+    return frame_of(query, {"path": str(path), "places": places}, wanted, failed=FAILED), said
 
 
 def _quotas(counts: Sequence[int], rows: int) -> list[int]:
@@ -107,34 +108,6 @@ def _place(name: str) -> str:
     return f"md5(concat(CAST({name} AS VARCHAR), ':', $seed))"
 
 
-def _asked(query: str, given: dict[str, Any], wanted: list[str]) -> "pd.DataFrame":
-    """Return the answer as a frame."""
-    frame: pd.DataFrame = _run(query, given, lambda answer: answer.df())
-    frame.columns = wanted  # DuckDB repeats the file's spelling
-    return frame
-
-
 def _rows(query: str, given: dict[str, Any]) -> list[Any]:
     """Return the answer as rows."""
-    return list(_run(query, given, lambda answer: answer.fetchall()))
-
-
-def _run(query: str, given: dict[str, Any], take: Any) -> Any:
-    """Ask a DuckDB that has no place to spill to, so that nothing of a sample can reach the disk."""
-    import duckdb
-
-    from audit_pipeline import in_memory
-
-    try:
-        with in_memory.connect(threads=1, memory=MEMORY, spills=False) as con:
-            return take(con.execute(query, given))
-    except duckdb.Error as error:
-        raise ExplainError(
-            f"The sample could not be drawn from the snapshot: {type(error).__name__}. "
-            "`audit-pipeline verify` tells whether the snapshot is whole."
-        ) from error
-
-
-def quoted(column: str) -> str:
-    """Return a column as SQL names it."""
-    return '"' + column.replace('"', '""') + '"'
+    return ask(query, given, lambda answer: list(answer.fetchall()), failed=FAILED)

@@ -10,7 +10,7 @@ from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.budget import SECONDS, Budget
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Predictor, as_trained, finite, predictor
+from audit_pipeline.explain.inputs import Predictor, as_trained, predictor, usable
 from audit_pipeline.explain.models import load, one_thread
 from audit_pipeline.explain.models.pickle_process import out_of_sight
 from audit_pipeline.explain.sample import stratified
@@ -78,18 +78,13 @@ def _scored(estimator: Any, snapshot: Path, model: ModelConfig, *, seed: int, ro
     others = dict.fromkeys((model.row_id, *slices))
     columns = dict.fromkeys((*wanted.columns, model.output, *others))
     sample, drawn = stratified(snapshot, columns, row_id=model.row_id, output=model.output, seed=seed, rows=rows)
-    logged = sample[model.output].astype(np.float64).to_numpy()
+    logged = np.asarray(sample[model.output].astype(np.float64), dtype=np.float64)
     frame = as_trained(sample, wanted.columns, types)
-    usable = np.isfinite(logged) & finite(frame)
-    if int(usable.sum()) < MINIMUM_ROWS:
-        raise ExplainError(
-            f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
-            f"feature; an explanation needs {MINIMUM_ROWS}."
-        )
-    frame = frame[usable].reset_index(drop=True)
+    used = usable(frame, logged, output=model.output, fewest=MINIMUM_ROWS, what="an explanation")
+    frame = frame[used].reset_index(drop=True)
     own = wanted.score(frame)
     if not np.isfinite(own).all():
         raise ExplainError(f"The model gives {of_in_words(int((~np.isfinite(own)).sum()), len(own))} rows no number.")
-    agreement = float(np.max(np.abs(own - logged[usable]))) if wanted.comparable else None
-    kept = sample.loc[usable, list(others)].reset_index(drop=True)
+    agreement = float(np.max(np.abs(own - logged[used]))) if wanted.comparable else None
+    kept = sample.loc[used, list(others)].reset_index(drop=True)
     return Scored(model=wanted, frame=frame, agreement=agreement, others=kept, drawn=drawn)

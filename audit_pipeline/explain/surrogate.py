@@ -13,12 +13,10 @@ import numpy as np
 from audit_pipeline.config.model import ModelConfig
 from audit_pipeline.errors import ExplainError
 from audit_pipeline.explain.guard import guarded
-from audit_pipeline.explain.inputs import Floats, Predictor, as_trained, finite
+from audit_pipeline.explain.inputs import Floats, Predictor, as_trained, usable
 from audit_pipeline.explain.models import one_thread
-from audit_pipeline.explain.outputs import TOLERANCE
 from audit_pipeline.explain.sample import draw
 from audit_pipeline.records import Explanation
-from audit_pipeline.small_cells import of_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,13 +52,8 @@ def _sample(snapshot: Path, model: ModelConfig, *, seed: int, rows: int) -> tupl
         if frame[name].dtype.kind == "M":
             frame[name] = (frame[name] - np.datetime64(0, "us")) / np.timedelta64(1, "D")
     logged = np.asarray(sample[model.output].astype(np.float64), dtype=np.float64)
-    usable = np.isfinite(logged) & finite(frame)
-    if int(usable.sum()) < MINIMUM_ROWS:
-        raise ExplainError(
-            f"{of_in_words(int(usable.sum()), len(sample))} sampled rows have a logged {model.output} and no infinite "
-            f"feature; a surrogate needs {MINIMUM_ROWS}."
-        )
-    return frame[usable].reset_index(drop=True), logged[usable]
+    used = usable(frame, logged, output=model.output, fewest=MINIMUM_ROWS, what="a surrogate")
+    return frame[used].reset_index(drop=True), logged[used]
 
 
 def _explained(none: Explanation, frame: "pd.DataFrame", logged: Floats) -> Explanation:
@@ -74,7 +67,7 @@ def _explained(none: Explanation, frame: "pd.DataFrame", logged: Floats) -> Expl
     # it imitates a number, whatever the task
     stand_in = Predictor(fitted, tuple(map(str, frame.columns)), named=True, task="regression")
     found = attribute(stand_in, unseen, seed=none.seed)
-    if not found.error <= TOLERANCE * found.scale:  # so that NaN is refused too
+    if not found.adds_up:
         raise ExplainError(f"The SHAP values of the surrogate do not add up to its output: off by {found.error:.3g}.")
     return replace(
         none,

@@ -48,8 +48,9 @@ class Build:
             OSError: the disk refused.
             EvidenceError: a record is missing or was changed.
         """
-        done, leaf = self._reaches_to(log) or (-1, "")
-        if done < 0:
+        reached = self._reaches_to(log)
+        done, leaf = reached or (0, "")
+        if reached is None:
             self.discard()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._seal.unlink(missing_ok=True)
@@ -57,19 +58,18 @@ class Build:
             connection.execute(f"ATTACH '{quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")
             connection.execute("BEGIN")
-            if done < 0:
+            if reached is None:
                 create(connection)
-            last = project(connection, log(max(done, 0)), read_record)
+            last = project(connection, log(done), read_record)
             connection.execute("COMMIT")
             if also is not None:
                 also(connection)  # in a transaction of its own
             connection.execute("CHECKPOINT build")
             connection.execute("USE memory")
             connection.execute("DETACH build")
-        reached = (
-            {"entries": last["index"] + 1, "leaf": last["leaf"]} if last else {"entries": max(done, 0), "leaf": leaf}
-        )
-        self._seal.write_text(json.dumps({**reached, **self.now()}), encoding="utf-8")
+        if last is not None:
+            done, leaf = last["index"] + 1, last["leaf"]
+        self._seal.write_text(json.dumps({"entries": done, "leaf": leaf, **self.now()}), encoding="utf-8")
 
     def _reaches_to(self, log: Entries) -> tuple[int, str] | None:
         """Return how many entries of `log` the file holds, and the hash of the last; None when that cannot be told."""
