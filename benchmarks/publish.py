@@ -4,7 +4,6 @@ One real model-night is audited; its record stands for every model on the last t
 projects itself. The nights before them are rows of the first of the two, copied by SQL, and lines of the log.
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -68,7 +67,7 @@ def _commit(store: Store, template: AuditResult, model: str, night: date) -> Non
 
 def _history(project: Any, store: Store, fleet: list[str], *, nights: list[date]) -> None:
     """Put earlier nights into log and build, as if each had been published."""
-    build = Build(project.layout.audit / ".build")
+    build = Build(project.layout.audit / ".build", project.layout.database)
     key = store.log.key
     with store.log.lines.file.open("ab") as file:
         for content in _lines(store.log.lines.count(), fleet, nights):
@@ -89,8 +88,7 @@ def _history(project: Any, store: Store, fleet: list[str], *, nights: list[date]
                 connection.execute(f"INSERT INTO {table} BY NAME {copied}", {"back": back})
         connection.execute("CHECKPOINT")
     *_, last = store.log.entries(store.log.lines.count() - 1)
-    seal_file = build.folder / "seal.json"
-    seal_file.write_text(json.dumps({"entries": last.index + 1, "leaf": last.leaf, **build.now()}))
+    build.seal(last.index + 1, last.leaf)
 
 
 def _lines(start: int, fleet: list[str], nights: list[date]) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,9 @@
 """Project the evidence store into `audit.duckdb` and swap it in, so that a reader never meets a lock.
 
-A private build file is carried on from night to night; the published file is a copy of it, renamed over the old one.
-Both are disposable: without a build file everything is projected anew.
+A private build file is carried on from night to night and renamed over the published one; a copy of that is the next
+build. Both are disposable: without them everything is projected anew.
 """
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def publish(
     Raises:
         PublishError: the file could not be written, or a record is damaged; the old one stays as it was.
     """
-    build = Build(layout.audit / ".build")
+    build = Build(layout.audit / ".build", layout.database)
     try:
         withdraw(layout, roles or {})
         if anew:
@@ -55,8 +54,9 @@ def publish(
                 raise
             build.discard()
             build.bring_up_to(log, read_record, also)
-        _swap(build, layout.database, mode=0o440 if roles else 0o444)
-        publish_roles(layout, build.file, roles or {}, key)
+        swap(build.file, layout.database, mode=0o440 if roles else 0o444)
+        publish_roles(layout, build.folder, roles or {}, key)
+        build.copy_back()
     except EvidenceError as error:
         raise PublishError(f"audit.duckdb was not published. {error}") from error
     except (duckdb.Error, OSError) as error:
@@ -66,14 +66,3 @@ def publish(
         )
         raise PublishError(text) from error
     return layout.database
-
-
-def _swap(build: Build, target: Path, *, mode: int) -> None:
-    """Replace `target` by a copy of the build."""
-    copy = build.folder / "copy.duckdb"  # what a dead publisher left of it is written over
-    copy.unlink(missing_ok=True)
-    try:
-        shutil.copyfile(build.file, copy)
-        swap(copy, target, mode=mode)
-    finally:
-        copy.unlink(missing_ok=True)

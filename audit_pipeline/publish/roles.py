@@ -1,7 +1,7 @@
 """Writes `audit.<role>.duckdb` for each role: a file of its own, since DuckDB knows no users and no rights on rows.
 
-Each is written anew from the build file, row by row into an empty file, so that nothing hidden can be left in a free
-block. It costs what copying its rows costs, at each publication.
+Each is written anew from the published file, row by row into an empty file, so that nothing hidden can be left in a
+free block. It costs what copying its rows costs, at each publication.
 """
 
 import json
@@ -39,12 +39,12 @@ def withdraw(layout: Layout, roles: Mapping[str, DatabaseRole]) -> None:
             file.unlink(missing_ok=True)
 
 
-def publish_roles(layout: Layout, build: Path, roles: Mapping[str, DatabaseRole], key: bytes | None) -> None:
+def publish_roles(layout: Layout, folder: Path, roles: Mapping[str, DatabaseRole], key: bytes | None) -> None:
     """Write the database of every role and swap it in.
 
     Args:
         layout: where the project keeps its things.
-        build: the whole database, closed; work in progress stands beside it.
+        folder: for work in progress, on the disk of the published files.
         roles: by name; what they hide and mask is known to be there (`role_faults`).
         key: of the masks; needed when there are any.
 
@@ -54,10 +54,10 @@ def publish_roles(layout: Layout, build: Path, roles: Mapping[str, DatabaseRole]
     """
     made = {name: definition for name, definition in _made(layout).items() if name in roles}
     for name, role in roles.items():
-        file = build.with_name("role.duckdb")  # what a dead publisher left of it is written over
+        file = folder / "role.duckdb"  # what a dead publisher left of it is written over
         file.unlink(missing_ok=True)
         try:
-            _write(file, build, name, role, key)
+            _write(file, layout.database, name, role, key)
             try:
                 swap(file, layout.database_of(name), mode=int(role.mode, 8), group=role.group)
             except (LookupError, PermissionError) as error:
@@ -69,10 +69,10 @@ def publish_roles(layout: Layout, build: Path, roles: Mapping[str, DatabaseRole]
         write_whole(_note(layout), json.dumps(made).encode())
 
 
-def _write(file: Path, build: Path, name: str, role: DatabaseRole, key: bytes | None) -> None:
-    """Write one role's database to `file`."""
-    with duckdb.connect(config={**DUCKDB, "temp_directory": str(build.with_name("spill"))}) as connection:
-        connection.execute(f"ATTACH '{quoted(build)}' AS build (READ_ONLY)")
+def _write(file: Path, whole: Path, name: str, role: DatabaseRole, key: bytes | None) -> None:
+    """Write one role's database to `file`, from the one that holds all."""
+    with duckdb.connect(config={**DUCKDB, "temp_directory": str(file.with_name("spill"))}) as connection:
+        connection.execute(f"ATTACH '{quoted(whole)}' AS build (READ_ONLY)")
         connection.execute(f"ATTACH '{quoted(file)}' AS role (STORAGE_VERSION '{STORAGE}')")
         connection.execute("COPY FROM DATABASE build TO role (SCHEMA)")
         tables = tables_of(connection, "build")

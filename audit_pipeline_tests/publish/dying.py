@@ -25,7 +25,7 @@ def main(folder: str) -> None:
         shutil.rmtree(store.root / ".build", ignore_errors=True)
         shutil.copytree(before / ".build", store.root / ".build")
         store.layout.database.unlink()
-        shutil.copy(before / "audit.duckdb", store.layout.database)
+        shutil.copy2(before / "audit.duckdb", store.layout.database)
         if not dies_at(step, store.root / ".build", bring):
             return
         shutil.copy(store.layout.database, left / f"{step:03}.duckdb")

@@ -1,5 +1,6 @@
 """`audit.duckdb` holds what the store holds, however it came about, and no reader ever meets a lock or half a file."""
 
+import errno
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from audit_pipeline.errors import PublishError
 from audit_pipeline.evidence import Store, seal
 from audit_pipeline.evidence.review import review
 from audit_pipeline.publish import publish, query
-from audit_pipeline.publish.build import STORAGE, Build
+from audit_pipeline.publish.build import STORAGE, state_of
 from audit_pipeline.records import Maturity, Outcome
 from audit_pipeline_tests.builders import (
     commit,
@@ -307,7 +308,7 @@ def other_form(store: Store) -> None:
     with duckdb.connect(str(build_file(store))) as connection:
         connection.execute("ALTER TABLE record DROP COLUMN host")
     seal = json.loads((store.root / ".build" / "seal.json").read_text())
-    seal |= Build(build_file(store).parent).now() | {"form": "0" * 64}
+    seal |= state_of(build_file(store)) | {"form": "0" * 64}
     (store.root / ".build" / "seal.json").write_text(json.dumps(seal))
 
 
@@ -323,16 +324,55 @@ def test_a_build_file_in_doubt_is_made_anew(filled: Store, harm: Callable[[Store
     assert len(carried_on["record"]) == 7
 
 
-def test_a_build_file_without_doubt_is_carried_on(filled: Store) -> None:
-    commit(filled, night=WEDNESDAY)
+def read_for_one_more(store: Store) -> list[str]:
+    """Publish one more night; return of which nights a record was read."""
+    commit(store, night=WEDNESDAY)
     read: list[str] = []
 
     def read_record(model_id: str, night: str, digest: str) -> dict[str, Any]:
         read.append(f"{model_id} {night}")
-        return filled.read_record(model_id, night, digest)
+        return store.read_record(model_id, night, digest)
 
-    publish(filled.layout, filled.log.covered, read_record)
-    assert read == ["churn 2026-07-03"]
+    publish(store.layout, store.log.covered, read_record)
+    return read
+
+
+def intact(store: Store) -> None:
+    assert build_file(store).exists()
+
+
+@pytest.mark.parametrize("harm", [intact, lost, garbage, one_bit, edited, stale_log])
+def test_what_was_published_is_carried_on_whatever_became_of_the_build(
+    filled: Store, harm: Callable[[Store], None]
+) -> None:
+    """A publisher that dies once readers have its file leaves no build: two years are not projected again for that."""
+    harm(filled)
+    assert read_for_one_more(filled) == ["churn 2026-07-03"]
+
+
+def test_a_published_file_that_somebody_changed_is_not_carried_on(filled: Store) -> None:
+    published = filled.layout.database
+    published.chmod(0o644)
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("UPDATE record SET verdict = 'PASS'")
+    lost(filled)
+    assert len(read_for_one_more(filled)) == 7
+    assert ask(filled, "select count(*) from audit.record where verdict = 'PASS'") != [(7,)]
+
+
+def test_a_disk_that_is_full_after_the_swap_costs_nobody_anything(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:5000])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", full)
+        commit(filled, night=TUESDAY, model_id="late")
+        bring(filled)
+    assert ask(filled, "select count(*) from audit.record where model_id = 'late'") == [(1,)]
+    assert read_for_one_more(filled) == ["churn 2026-07-03"]
 
 
 def test_a_log_that_was_restored_from_a_backup_is_projected_as_it_is(store: Store) -> None:
