@@ -50,7 +50,7 @@ def main(made: str, work: str, models: str, nights: str) -> None:
 
 
 def _template(store: Store) -> AuditResult:
-    [entry] = [entry for entry in store.log.entries() if entry.kind == "record"]
+    entry = next(entry for entry in store.log.entries() if entry.kind == "record")
     result: AuditResult = revived(AuditResult, store.read_record(entry.model_id, entry.night, entry.digest)["result"])
     return result
 

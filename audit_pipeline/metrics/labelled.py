@@ -37,17 +37,26 @@ class Labelled:
     def _numbers(self, version: str | None) -> tuple[Any, Rows]:
         """Rows of a binary model or a regression."""
         model = self.model
-        roles: dict[str, Role] = {"s": "score", "d": "prediction", "lo": "prediction_lo", "hi": "prediction_hi"}
-        wanted = {name: _column(self.table, model.by_role(role)) for name, role in roles.items()}
-        found = self._fetch({"y": FOUND, **wanted, **self._place}, version)
-        label, scores, predictions, low, high = (_floats(found[name]) for name in ("y", *roles))
-        if model.task == "binary" and model.by_role("prediction") is None:
-            predictions = np.where(np.isnan(scores), np.nan, (scores >= model.threshold).astype(np.float64))
-        ends = {"low": low, "high": high} if model.by_role("prediction_lo") else {}
+        roles: dict[str, Role] = {
+            "score": "score",
+            "prediction": "prediction",
+            "low": "prediction_lo",
+            "high": "prediction_hi",
+        }
+        there = {name: column for name, role in roles.items() if (column := model.by_role(role)) is not None}
+        wanted = {"label": FOUND} | {name: _column(self.table, column) for name, column in there.items()}
+        read = self._fetch(wanted | self._place, version)
+        place = read.pop("place", None)
+        found = {name: _floats(read.pop(name)) for name in wanted}  # one by one: of ten million rows each has 80 MB
+        for name in {"score", "prediction"} - found.keys():
+            found[name] = np.full(found["label"].size, np.nan)
+        if model.task == "binary" and "prediction" not in there:
+            scores = found["score"]
+            found["prediction"] = np.where(np.isnan(scores), np.nan, (scores >= model.threshold).astype(np.float64))
         # a join has no order: sums must not depend on it
-        order = self._ordered(*ends.values(), predictions, label, scores)
-        kept = {name: values[order] for name, values in ends.items()}
-        return found.get("place"), Rows(label[order], scores[order], predictions[order], model.costs, **kept)
+        by = [name for name in ("low", "high", "prediction", "label", "score") if name in wanted]
+        order = self._ordered(*(found[name] for name in by))
+        return place, Rows(costs=model.costs, **{name: found.pop(name)[order] for name in list(found)})
 
     def _classes(self, version: str | None) -> tuple[Any, ClassRows]:
         """Rows of a multiclass model; classes are read by their text."""
