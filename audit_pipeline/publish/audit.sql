@@ -504,3 +504,32 @@ CREATE TABLE review (
     account VARCHAR,  -- account that ran the command
     reason VARCHAR  -- why, in the person's words
 );
+
+-- One row per file that rows of a person were removed from, at each erasure.
+CREATE TABLE erasure (
+    log_index BIGINT,  -- entry of the evidence log
+    time TIMESTAMP,  -- UTC
+    model_id VARCHAR,  -- model; NULL when it is about no single one
+    night DATE,  -- night of data; NULL when it is about no single one
+    path VARCHAR,  -- file, below the audit folder; it keeps the name it was frozen with
+    sha256 VARCHAR,  -- of the file before
+    new_sha256 VARCHAR,  -- of the file afterwards
+    rows BIGINT,  -- rows that went; NULL when fewer than 11
+    reason VARCHAR,  -- why, in the words of whoever erased
+    account VARCHAR  -- account that ran the command
+);
+
+-- One row per file that was deleted when its time was over.
+CREATE TABLE purge (
+    log_index BIGINT,  -- entry of the evidence log
+    time TIMESTAMP,  -- UTC
+    model_id VARCHAR,  -- model; NULL when it is about no single one
+    night DATE,  -- night of data; NULL when it is about no single one
+    class VARCHAR,  -- retention class: artifacts, snapshots, inputs or evidence
+    kept VARCHAR,  -- how long project.yaml has files of this class kept
+    day DATE,  -- day that the time was reckoned by
+    path VARCHAR,  -- file, below the audit folder
+    sha256 VARCHAR,  -- of the file
+    bytes BIGINT,  -- its size
+    account VARCHAR  -- account that ran the command
+);

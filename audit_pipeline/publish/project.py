@@ -8,12 +8,13 @@ from typing import Any
 import duckdb
 
 from audit_pipeline.publish.rows import naive, rows_of
+from audit_pipeline.small_cells import few
 
 BATCH = 200  # entries projected at a time
 
 Entry = Mapping[str, Any]  # a log entry as plain JSON
 ReadRecord = Callable[[str, str, str], dict[str, Any] | None]  # model, night, digest -> record; None: purged
-OF_THE_LOG = ("evidence_log", "alert", "review")  # tables whose rows stay when a record is purged
+OF_THE_LOG = ("evidence_log", "alert", "review", "erasure", "purge")  # tables whose rows stay when a record is purged
 
 
 def project(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], read_record: ReadRecord) -> Entry | None:
@@ -53,6 +54,13 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
         rows["alert"].append(entry["body"] | place)
     elif entry["kind"] == "review":
         rows["review"].append(entry["body"] | place | about)
+    elif entry["kind"] == "erasure":
+        went = entry["body"]["rows"]
+        who = {"account": entry["body"]["by"], "rows": None if few(went) else went}
+        rows["erasure"].append(entry["body"] | who | place | about)
+    elif entry["kind"] == "purge":
+        body = entry["body"] | {"account": entry["body"]["by"]}
+        rows["purge"] += [body | file | place | about for file in body["files"]]
 
 
 def _settle(connection: duckdb.DuckDBPyConnection, touched: set[tuple[str, str]]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def copy_project(root: Path) -> Path:
     return root
 
 
+@contextmanager
+def read_meanwhile(database: Path, *, readers: int) -> Iterator[list[str]]:
+    """Let other processes open `database` again and again; the list holds afterwards what each of them met."""
+    said: list[str] = []
+    stop = database.parent.with_name("stop")
+    command = [sys.executable, "-c", textwrap.dedent(READER), str(database), str(stop)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(readers)]
+    try:
+        yield said
+    finally:
+        stop.touch()
+        said += [reader.communicate(timeout=60)[0].strip() for reader in running]
+
+
 @dataclass(frozen=True)
 class Demo:
     """The demo's store, what the program said, and what a reader met meanwhile."""
@@ -69,15 +84,7 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Run the demo once, while a second process opens the published database again and again."""
-    folder = tmp_path_factory.mktemp("acceptance")
-    root, stop = copy_project(folder / "data"), folder / "stop"
-    database = root / "audit" / "audit.duckdb"
-    reader = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(READER), str(database), str(stop)], stdout=subprocess.PIPE, text=True
-    )
-    try:
+    root = copy_project(tmp_path_factory.mktemp("acceptance") / "data")
+    with read_meanwhile(root / "audit" / "audit.duckdb", readers=1) as said:
         ran = program(root, "demo")
-    finally:
-        stop.touch()
-    said, _ = reader.communicate(timeout=60)
-    yield Demo(root, ran, said.strip())
+    yield Demo(root, ran, said[0])

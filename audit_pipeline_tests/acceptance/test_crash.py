@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from audit_pipeline.demo.build import build_inputs
-from audit_pipeline_tests.acceptance.conftest import copy_project, environment, program
+from audit_pipeline_tests.acceptance.conftest import copy_project, environment, program, read_meanwhile
 
 pytestmark = pytest.mark.acceptance
 NIGHTS = ("--from", "2026-01-01", "--to", "2026-01-02")
@@ -65,11 +65,16 @@ def assert_complete(root: Path) -> None:
         assert con.execute("select count(*) from audit.model_night").fetchall() == [(6,)]
 
 
-def test_killed_five_times_then_complete(root: Path) -> None:
-    kill_in_the_middle(root, wait_s=4.0, after_a_record=False)
-    for kill in range(1, 5):
-        kill_in_the_middle(root, wait_s=0.25 * kill, after_a_record=True)
-    assert_complete(root)
+def test_killed_five_times_under_two_readers_then_complete(root: Path) -> None:
+    with read_meanwhile(root / "audit/audit.duckdb", readers=2) as said:
+        kill_in_the_middle(root, wait_s=4.0, after_a_record=False)
+        for kill in range(1, 5):
+            kill_in_the_middle(root, wait_s=0.25 * kill, after_a_record=True)
+        assert_complete(root)
+    for opened, failed, *kinds in (line.split() for line in said):
+        assert (int(opened) > 0, failed) == (True, "0"), kinds
+    assert list((root / "audit/.work").iterdir()) == []
+    assert {path.name for path in (root / "audit/.build").iterdir()} == {"build.duckdb", "seal.json"}
 
 
 @pytest.mark.soak

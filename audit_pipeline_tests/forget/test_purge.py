@@ -129,6 +129,11 @@ def test_the_database_forgets_purged_records_whether_carried_on_or_made_anew(pro
     carried = published(anew=False)
     assert [row[0] for row in carried["record"]] == [Store.of(project).heads()["risk", str(N3)].digest]
     assert carried == published(anew=True)
+    with duckdb.connect(str(project.layout.database), read_only=True) as connection:
+        gone = connection.execute("select path from audit.purge").fetchall()
+    assert {path for (path,) in gone} == {
+        f["path"] for e in Store.of(project).log.of_kind("purge") for f in e.body["files"]
+    }
 
 
 def test_a_purged_night_is_not_due_again(project: Project) -> None:

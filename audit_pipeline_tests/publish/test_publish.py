@@ -96,6 +96,33 @@ def sign(store: Store) -> None:
     review(store, "churn", TUESDAY, meaning="approved", name="Ada", account="ada", reason="As agreed.")
 
 
+def forget(store: Store, *, rows: int = 12) -> None:
+    """Log what `erase` and `purge` log."""
+    about: dict[str, Any] = {"model_id": "churn", "night": str(MONDAY), "digest": "0" * 64}
+    place = {"path": "snapshots/churn/2026-07-01/a.parquet", "sha256": "a" * 64, "bytes": 10}
+    store.log.append(
+        "erasure",
+        **about,
+        body=place | {"new_sha256": "b" * 64, "rows": rows, "groups": [], "reason": "asked for", "by": "officer"},
+        run="erase",
+    )
+    body = {"class": "snapshots", "kept": "60 days", "day": "2026-09-01", "by": "officer"}
+    store.log.append("purge", **about, body=body | {"files": [place, place | {"path": "other"}]}, run="purge")
+
+
+def test_what_was_erased_and_purged_can_be_asked_by_file(store: Store) -> None:
+    forget(store)
+    forget(store, rows=3)
+    bring(store)
+    erased = ask(store, "select path, sha256, new_sha256, rows, reason, account from audit.erasure order by log_index")
+    first = ("snapshots/churn/2026-07-01/a.parquet", "a" * 64, "b" * 64, 12, "asked for", "officer")
+    assert erased == [first, (*first[:3], None, *first[4:])]  # how few rows a person had is not told
+    gone = ask(
+        store, "select class, kept, day, path, bytes, account from audit.purge where log_index = 1 order by path"
+    )
+    assert gone == [("snapshots", "60 days", date(2026, 9, 1), path, 10, "officer") for path in ("other", first[0])]
+
+
 def test_every_column_of_every_table_is_filled_from_a_whole_record(store: Store) -> None:
     """A name misspelt between record and table would leave a column empty for ever."""
     store.log.key = make_key()
@@ -104,6 +131,7 @@ def test_every_column_of_every_table_is_filled_from_a_whole_record(store: Store)
     commit(store, night=TUESDAY, version="2")
     store.log.append("alert", model_id="", night="", digest="0" * 64, body={**ALERT, "reason": "dead"})
     sign(store)
+    forget(store)
     database = bring(store)
     with duckdb.connect(str(database), read_only=True) as connection:
         for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
@@ -194,9 +222,9 @@ def test_times_of_another_zone_are_written_as_utc(store: Store) -> None:
 
 
 def test_an_entry_of_a_kind_without_a_table_is_a_line_of_the_log_and_nothing_else(store: Store) -> None:
-    store.log.append("erasure", model_id="churn", night="2026-07-01", digest="0" * 64, body={"rows": 3})
+    store.log.append("refusal", model_id="churn", night="2026-07-01", digest="0" * 64, body={"lines": 3})
     bring(store)
-    assert ask(store, "select kind, model_id from audit.evidence_log") == [("erasure", "churn")]
+    assert ask(store, "select kind, model_id from audit.evidence_log") == [("refusal", "churn")]
     assert ask(store, "select count(*) from audit.alert") == [(0,)]
 
 
@@ -250,6 +278,7 @@ def test_anew_equals_bit_by_bit_growth_table_by_table(tmp_path: Path) -> None:
         lambda: fill(grown, psi=0.2),
         lambda: commit(grown, night=TUESDAY, version="2"),
         lambda: sign(grown),
+        lambda: forget(grown),
     ]
     for step in steps:
         step()
@@ -260,7 +289,7 @@ def test_anew_equals_bit_by_bit_growth_table_by_table(tmp_path: Path) -> None:
     assert content(grown.layout.database) == content(at_once.layout.database)
     before = content(grown.layout.database)
     assert content(bring(grown, anew=True)) == before
-    assert len(before) == 28
+    assert len(before) == 30
     assert all(before.values())
 
 

@@ -87,6 +87,11 @@ def fill(store: Store) -> None:
         store.log.append(
             "review", model_id=model, night=str(NIGHT), digest=done.record, body={**REVIEW, "record": done.record}
         )
+        gone = {"path": f"snapshots/{model}/a", "sha256": "a" * 64, "new_sha256": "b" * 64, "rows": 12, "bytes": 1}
+        about = {"model_id": model, "night": str(NIGHT), "digest": "0" * 64}
+        store.log.append("erasure", **about, body=gone | {"reason": "asked", "by": "officer"})
+        body = {"class": "snapshots", "kept": "60 days", "day": "2026-09-01", "by": "officer", "files": [gone]}
+        store.log.append("purge", **about, body=body)
     store.log.append("alert", model_id="", night="", digest="0" * 64, body=ALERT)
 
 
@@ -154,8 +159,8 @@ def test_a_role_limited_to_models_sees_all_of_these_and_nothing_else(store: Stor
             assert (seen[sql], whole[sql]) == (3, 5)
         elif name == "lineage.run_edge":
             assert (seen[sql], whole[sql]) == (1, 3)
-        elif name == "audit.evidence_log":  # two records and a review; the alert tells of no single model
-            assert (seen[sql], whole[sql]) == (3, 7)
+        elif name == "audit.evidence_log":  # two records, a review, what went; the alert tells of no single model
+            assert (seen[sql], whole[sql]) == (5, 11)
         else:
             assert (2 * seen[sql], whole[sql] > 0) == (whole[sql], True), name
 
