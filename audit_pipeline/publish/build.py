@@ -58,7 +58,7 @@ class Build:
         done, leaf = reached or (0, "")
         if reached is None:
             self.discard()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         with duckdb.connect(config={**DUCKDB, "temp_directory": str(self.folder / "spill")}) as connection:
             connection.execute(f"ATTACH '{quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")
@@ -88,8 +88,13 @@ class Build:
         with suppress(OSError):
             self._copy()
 
-    def _copy(self) -> None:
+    def _make_folder(self) -> None:
+        """Keep others out of it: the build shows what no role's file may."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+
+    def _copy(self) -> None:
+        self._make_folder()
         for left in self.folder.glob("build.duckdb*"):  # changes that DuckDB noted belong to another file
             left.unlink()
         shutil.copyfile(self._published, self.file)
