@@ -59,6 +59,8 @@ class Build:
         if reached is None:
             self.discard()
         self._make_folder()
+        if reached is not None:
+            self.file.chmod(0o600)  # one that died before the swap may have left it as readers get it
         with duckdb.connect(config={**DUCKDB, "temp_directory": str(self.folder / "spill")}) as connection:
             connection.execute(f"ATTACH '{quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")

@@ -370,7 +370,11 @@ def intact(store: Store) -> None:
     assert build_file(store).exists()
 
 
-@pytest.mark.parametrize("harm", [intact, lost, garbage, one_bit, edited, stale_log])
+def read_only(store: Store) -> None:
+    build_file(store).chmod(0o444)  # as a publisher leaves it that dies before the swap
+
+
+@pytest.mark.parametrize("harm", [intact, lost, garbage, one_bit, edited, stale_log, read_only])
 def test_what_was_published_is_carried_on_whatever_became_of_the_build(
     filled: Store, harm: Callable[[Store], None]
 ) -> None:
