@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 3
+# Tests whose asserts are rewritten, and modules that a hundred child processes import, are compiled once, whatever the
+# environment says.
+test acceptance: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test acceptance soak check lint ui bench clean install install-dev constraints
 
@@ -17,7 +20,7 @@ acceptance: install-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "acceptance and not soak"
 
 soak: install-dev
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m "soak or dear" --hypothesis-profile=soak
 
 lint: install-dev
 	$(BIN)/ruff format --check .
