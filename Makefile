@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 3
+# Tests whose asserts are rewritten, and modules that a hundred child processes import, are compiled once, whatever the
+# environment says.
+test acceptance: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test acceptance soak check lint ui bench clean install install-dev constraints
 
@@ -17,7 +20,7 @@ acceptance: install-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "acceptance and not soak"
 
 soak: install-dev
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m "soak or dear" --hypothesis-profile=soak
 
 lint: install-dev
 	$(BIN)/ruff format --check .
@@ -45,17 +48,22 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-# Bytecode is compiled once here: without it every process pays twice for its imports.
+# Bytecode is compiled once, by all cores, after everything is installed: pip would do it on one. Without it every
+# process pays twice for its imports.
+INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --editable
+COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib audit_pipeline || true
+
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (1.7 GB; a few minutes) ..."
-	$(PIP) install --quiet --editable . --constraint constraints.txt
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib audit_pipeline || true
+	$(INSTALL) .
+	$(COMPILE)
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --quiet --editable ".[test,dev]" --constraint constraints.txt
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
-	touch $@
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (2 GB; a few minutes) ..."
+	$(INSTALL) ".[test,dev]"
+	$(COMPILE)
+	touch $(VENV)/.installed $@
 
 # The exact versions that CI tests: names and versions only, no index addresses.
 constraints: install-dev

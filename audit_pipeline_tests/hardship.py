@@ -63,9 +63,9 @@ def killed_after(seconds: float, work: Work, *, meanwhile: Callable[[], object] 
     """Run `work`, which has no end of its own, and kill it; call `meanwhile` again and again until then."""
     pid = in_child(work)
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if meanwhile:
-            meanwhile()
+    while meanwhile and time.monotonic() < until:
+        meanwhile()
+    time.sleep(max(until - time.monotonic(), 0))
     os.kill(pid, signal.SIGKILL)
     assert ended(pid) == -signal.SIGKILL
 

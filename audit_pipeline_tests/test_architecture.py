@@ -1,7 +1,7 @@
 """The folders are the architecture: imports run one way, each heavy package has one door, modules stay small."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,15 +90,23 @@ LONG = {"records.py", "checks/engine_gx.py"}  # the contract, and a door
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 
-def imports(module: str) -> Iterator[str]:
-    """Yield every module that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+@cache
+def nodes(module: str) -> tuple[ast.AST, ...]:
+    """Every node of a file."""
+    return tuple(ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))))
+
+
+@cache
+def imports(module: str) -> tuple[str, ...]:
+    """Every module that a file imports, inside functions too."""
+    found: list[str] = []
+    for node in nodes(module):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
-            yield str(node.module)
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names))
+    return tuple(found)
 
 
 def part(module: str) -> str:
@@ -140,7 +148,7 @@ def test_no_duckdb_connection_may_fetch_an_extension() -> None:
     calls = [
         (module, node)
         for module in MODULES
-        for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8")))
+        for node in nodes(module)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "duckdb.connect"
     ]
     assert len(calls) > 5

@@ -5,6 +5,7 @@ against the schema of its name at its place (run, job, dataset, input, output); 
 facet of its place and the rule that own facets have a prefix.
 """
 
+import hashlib
 import json
 import re
 from collections import defaultdict
@@ -28,6 +29,7 @@ PLACES = {  # base of a facet -> where it stands
     "OutputDatasetFacet": "output",
 }
 BASE_OF = {place: name for name, place in PLACES.items()}
+REMEMBERED = 10_000  # facets: most come again, with every dataset and every night
 
 
 def _date_time(value: object) -> bool:
@@ -65,6 +67,7 @@ class Schemas:
         self._registry: Registry[Any] = Registry().with_resources(named)
         self._core = self._validator(core["$id"])
         self._parts = {name: self._validator(f"{core['$id']}#/$defs/{name}") for name in core["$defs"]}
+        self._judged: dict[tuple[str, str, str], list[Violation]] = {}
         self._facets: dict[tuple[str, str], dict[str, Draft202012Validator]] = defaultdict(dict)
         for doc in facets:
             for name, schema in doc.get("$defs", {}).items():
@@ -93,26 +96,36 @@ class Schemas:
 
     def _all(self, facets: Any, place: str, path: str) -> Iterator[Violation]:
         for key, value in (facets if isinstance(facets, dict) else {}).items():
-            yield from self._facet(key, value, place, f"{path}.{key}")
+            for inside, message in self._known(key, value, place):
+                yield f"{path}.{key}{inside}", message
 
-    def _facet(self, key: str, value: Any, place: str, path: str) -> Iterator[Violation]:
-        """Check one facet at one place."""
+    def _known(self, key: str, value: Any, place: str) -> list[Violation]:
+        """Check one facet at one place, unless an equal one was checked before."""
+        facet = (place, key, hashlib.sha256(json.dumps(value).encode()).hexdigest())
+        if facet not in self._judged:
+            if len(self._judged) >= REMEMBERED:
+                self._judged.clear()
+            self._judged[facet] = list(self._facet(key, value, place))
+        return self._judged[facet]
+
+    def _facet(self, key: str, value: Any, place: str) -> Iterator[Violation]:
+        """Check one facet at one place; paths begin inside it."""
         known = self._facets.get((place, key))
         if known:
-            tried = [[leaf for error in v.iter_errors(value) for leaf in _leaves(error, path)] for v in known.values()]
+            tried = [[leaf for error in v.iter_errors(value) for leaf in _leaves(error, "")] for v in known.values()]
             if all(tried):
                 yield from min(tried, key=len)
             return
         elsewhere = [other for other in BASE_OF if (other, key) in self._facets]
         if elsewhere:
-            yield path, f"facet '{key}' belongs to {' or '.join(elsewhere)}, not to {place}"
+            yield "", f"facet '{key}' belongs to {' or '.join(elsewhere)}, not to {place}"
             return
         if "openlineage.io/spec/facets" in str(value_at(value, "_schemaURL")):
-            yield path, f"facet '{key}' names an official schema, but there is no official facet of that name"
+            yield "", f"facet '{key}' names an official schema, but there is no official facet of that name"
         elif "_" not in key:
-            yield path, f"own facet '{key}' has no prefix (name it prefix_name)"
+            yield "", f"own facet '{key}' has no prefix (name it prefix_name)"
         for error in self._parts[BASE_OF[place]].iter_errors(value):
-            yield from _leaves(error, path)
+            yield from _leaves(error, "")
 
 
 def _documents() -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import pytest
 from audit_pipeline.demo.incidents import expected
 from audit_pipeline.demo.source import read
 from audit_pipeline_tests.acceptance.conftest import Demo, program
+from audit_pipeline_tests.cli.conftest import Call, call  # noqa: F401 (fixture)
 
 pytestmark = pytest.mark.acceptance
 SHARED = Path(__file__).parents[3] / "shared" / "openlineage" / "validate_events.py"
@@ -140,14 +141,14 @@ UNDONE: dict[str, Callable[[float], float]] = {  # unit of the contributions -> 
 }
 
 
-def test_each_model_says_why_of_one_prediction(demo: Demo) -> None:
+def test_each_model_says_why_of_one_prediction(demo: Demo, call: Call) -> None:  # noqa: F811
     for model, output in (
         ("high_utilizer", "score"),
         ("inpatient_admission", "score"),
         ("outpatient_visits", "prediction"),
     ):
         log = pd.read_parquet(demo.root / "input" / "logs" / model / "2026-01-02.parquet").iloc[3]
-        ran = program(demo.root, "explain", model, "2026-01-02", "--id", log["request_id"], "--json")
+        ran = call("--project", demo.root, "explain", model, "2026-01-02", "--id", log["request_id"], "--json")
         assert ran.code == 0, ran.err[-2000:]
         answer = json.loads(ran.out)
         [row] = answer["rows"]

@@ -30,13 +30,17 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.fixture
 def loaded(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> Load:
     def load(*traces: Trace) -> duckdb.DuckDBPyConnection:
-        events = [event for trace in traces for event in events_of(trace)]
-        number = len(list(tmp_path.glob("outbox/*")))
-        write(tmp_path / "outbox", f"{number}.jsonl", events)
-        store.load(connection, tmp_path / "outbox")
+        tell(connection, tmp_path / "outbox", *traces)
         return connection
 
     return load
+
+
+def tell(connection: duckdb.DuckDBPyConnection, outbox: Path, *traces: Trace) -> None:
+    """Load one more file of the outbox, with the events of `traces`."""
+    events = [event for trace in traces for event in events_of(trace)]
+    write(outbox, f"{len(list(outbox.glob('*')))}.jsonl", events)
+    store.load(connection, outbox)
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:

@@ -55,7 +55,8 @@ def spoilt(event: dict[str, Any], where: list[tuple[int, int, int]]) -> Any:
 SPOIL = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 100), st.integers(0, 2)), max_size=4)
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.dear
+@settings(max_examples=settings().max_examples // 5)
 @given(st.lists(st.tuples(st.sampled_from(REAL), SPOIL), min_size=1, max_size=30))
 def test_every_spoilt_event_is_taken_or_refused(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[dict[str, Any], Any]]

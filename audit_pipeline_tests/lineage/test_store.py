@@ -120,7 +120,8 @@ RUNS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.dear
+@settings(max_examples=settings().max_examples * 3 // 10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RUNS)
 def test_life_spans_equal_a_walk_through_the_nights(
     tmp_path: Path, connection: duckdb.DuckDBPyConnection, runs: list[tuple[str, set[str]]]

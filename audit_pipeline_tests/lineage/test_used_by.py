@@ -1,7 +1,7 @@
 """Who used a file: exactly those, whatever people call it; worked by hand on three nights of one model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ def model_night(
 Ask = Callable[..., Impact]
 
 
-@pytest.fixture
-def ask(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> Ask:
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # night 2 was audited twice, the second time with another log; night 4 broke in drift; night 3 looks back on 1 and 2
     made = [
         *model_night(1),
@@ -72,17 +72,25 @@ def ask(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> Ask:
         event("dag.load", 7, hour=20, inputs=[dataset("/raw/a.csv")], outputs=[dataset(FIRST)]),
         event("dag.count", 8, hour=60, inputs=[dataset("/raw/b.csv")]),
     ]  # fmt: skip
-    write(tmp_path, "1.jsonl", made)
-    schema.create(connection)
-    store.load(connection, tmp_path)
-    connection.execute(
-        "insert into artifact (record, path) values ('r1-1', 'artifacts/x/report.html'), ('r1-1', 'a.json')"
-    )
+    folder = tmp_path_factory.mktemp("used_by")
+    write(folder / "outbox", "1.jsonl", made)
+    with duckdb.connect(str(folder / "nights.duckdb")) as connection:
+        schema.create(connection)
+        store.load(connection, folder / "outbox")
+        connection.execute(
+            "insert into artifact (record, path) values ('r1-1', 'artifacts/x/report.html'), ('r1-1', 'a.json')"
+        )
+    return folder / "nights.duckdb"
 
-    def impact_of(file: str, **more: Any) -> Impact:
-        return impact(connection, file, roots=(ROOT,), **more)
 
-    return impact_of
+@pytest.fixture
+def ask(database: Path) -> Iterator[Ask]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+
+        def impact_of(file: str, **more: Any) -> Impact:
+            return impact(connection, file, roots=(ROOT,), **more)
+
+        yield impact_of
 
 
 def told(found: Impact) -> list[tuple[Any, ...]]:

@@ -124,7 +124,8 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from([None, 1, "", "x", [], {}, [{}], 
 
 
 @given(at=st.integers(0, 11), path=PLACES, junk=JUNK)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.dear
+@settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_changed_in_an_event_both_validators_agree(
     shared: Any, at: int, path: list[int], junk: Any
 ) -> None:

@@ -12,17 +12,10 @@ import yaml
 
 from audit_pipeline.config import Project, load_project
 from audit_pipeline.orchestration.instance import SETTINGS, instance_of, prepare_home
+from audit_pipeline_tests.hardship import ended, in_child
 
 CHECKOUT = Path(__file__).parents[2]
 STORAGE = {"storage", "local_artifact_storage", "compute_logs"}
-MAKE_HOME = """
-import sys
-from pathlib import Path
-from audit_pipeline.config import load_project
-from audit_pipeline.orchestration.instance import instance_of
-with instance_of(load_project(Path(sys.argv[1]))) as instance:
-    instance.get_runs_count()
-"""
 
 
 def bare() -> dict[str, str]:
@@ -83,11 +76,14 @@ def test_settings_that_were_edited_stay(fresh: Project) -> None:
         assert queue.max_concurrent_runs == 3
 
 
-def test_several_processes_make_the_home_at_once(fresh: Project) -> None:
-    command = [sys.executable, "-c", MAKE_HOME, str(fresh.root)]
-    started = [subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE) for _ in range(4)]
-    assert [process.communicate()[1].decode()[-300:] for process in started] == [""] * 4
-    assert [process.returncode for process in started] == [0] * 4
+def test_several_processes_make_the_home_at_once(fresh: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        with instance_of(fresh) as instance:
+            instance.get_runs_count()
+
+    started = [in_child(work) for _ in range(4)]  # forked, since imports would set them seconds apart
+    assert [ended(pid) for pid in started] == [0] * 4
+    assert capfd.readouterr().err == ""
 
 
 def test_definitions_are_valid_in_a_bare_environment_and_a_fault_is_told_in_our_words(checkout: Path) -> None:

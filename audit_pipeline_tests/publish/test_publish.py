@@ -465,7 +465,7 @@ def test_rows_that_a_dead_publisher_had_committed_do_not_come_twice(filled: Stor
 
 READER = """
 import sys, duckdb
-for _ in range(200):
+for _ in range(100):
     with duckdb.connect(sys.argv[1], read_only=True) as connection:
         nights, records = connection.execute(
             "select (select count(*) from audit.model_night), (select count(*) from audit.record)").fetchall()[0]
