@@ -16,10 +16,13 @@ def few(count: int | None) -> bool:
 
 
 def told(count: int, of: int) -> int:
-    """Return `count` of `of` rows as it may be told."""
-    if few(count):
+    """Return `count` of `of` rows as it may be told.
+
+    Of fewer than 22 rows "all but 10" would itself be a small cell: every count but none and all is told as 10.
+    """
+    if few(count) or (few(of - count) and of - MOST <= MOST):
         return min(MOST, of)
-    return max(of - MOST, 0) if few(of - count) else count
+    return of - MOST if few(of - count) else count
 
 
 def told_share(share: float, of: int) -> float:

@@ -505,7 +505,7 @@ CREATE TABLE review (
     reason VARCHAR  -- why, in the person's words
 );
 
--- One row per file that rows of a person were removed from, at each erasure.
+-- One row per file that rows of a person were removed from, at each erasure; how many and why stands in the log alone.
 CREATE TABLE erasure (
     log_index BIGINT,  -- entry of the evidence log
     time TIMESTAMP,  -- UTC
@@ -514,8 +514,6 @@ CREATE TABLE erasure (
     path VARCHAR,  -- file, below the audit folder; it keeps the name it was frozen with
     sha256 VARCHAR,  -- of the file before
     new_sha256 VARCHAR,  -- of the file afterwards
-    rows BIGINT,  -- rows that went; NULL when fewer than 11
-    reason VARCHAR,  -- why, in the words of whoever erased
     account VARCHAR  -- account that ran the command
 );
 
@@ -530,6 +528,5 @@ CREATE TABLE purge (
     day DATE,  -- day that the time was reckoned by
     path VARCHAR,  -- file, below the audit folder
     sha256 VARCHAR,  -- of the file
-    bytes BIGINT,  -- its size
     account VARCHAR  -- account that ran the command
 );

@@ -1,16 +1,17 @@
 """The private build file: brought up to the log, renamed over the published file, and copied back for the next time.
 
 So a night is published once its rows are written; that the whole file is copied comes after, when readers have it.
-A seal tells what was published last: size and time of the file, the form of its tables, and the log entry it reaches
-to. The build is carried on when it fits the seal. When it does not (a publisher died on the way), it is copied from the
-published file, if that one fits; else (the log was restored from a backup, a new version of the program) everything is
-projected anew. A seal tells of accidents, not of an adversary: nothing here is evidence.
+Seals tell what was published, and what waits to be: size and time of the file, the form of its tables, and the log
+entry it reaches to. A build that fits one is carried on. If none does (a publisher died on the way), it is copied from
+the published file, when that fits; else (the log was restored from a backup, a new version of the program) everything
+is projected anew. A seal tells of accidents, not of an adversary: nothing here is evidence, and `rebuild` trusts none.
 """
 
 import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import duckdb
 
 from audit_pipeline import __version__
-from audit_pipeline.durable import sync, write_whole
+from audit_pipeline.durable import is_full, sync, write_whole
 from audit_pipeline.offline import DUCKDB
 from audit_pipeline.publish.project import Entry, ReadRecord, project
 from audit_pipeline.publish.schema import create, schema_sql
@@ -44,6 +45,14 @@ class Build:
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
+    def drop(self) -> None:
+        """Remove all but the seal: by it, what was published last is carried on."""
+        for left in self.folder.glob("*"):
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left != self._seal:
+                left.unlink()
+
     def bring_up_to(self, log: Entries, read_record: ReadRecord, also: Also | None) -> None:
         """Add what the file does not have yet; afterwards it is whole, closed and sealed.
 
@@ -60,7 +69,8 @@ class Build:
             self.discard()
         self._make_folder()
         if reached is not None:
-            self.file.chmod(0o600)  # one that died before the swap may have left it as readers get it
+            with suppress(PermissionError):  # another account's, whose group may write to it
+                self.file.chmod(0o660)  # one that died before the swap may have left it as readers get it
         with duckdb.connect(config={**DUCKDB, "temp_directory": str(self.folder / "spill")}) as connection:
             connection.execute(f"ATTACH '{quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")
@@ -80,7 +90,9 @@ class Build:
 
     def seal(self, entries: int, leaf: str) -> None:
         """Note that the file, as it is now, holds so many entries of the log, the last of which has this hash."""
-        write_whole(self._seal, json.dumps({"entries": entries, "leaf": leaf, **state_of(self.file)}).encode())
+        seals = [{"entries": entries, "leaf": leaf, **state_of(self.file)}]
+        seals += [seal for seal in self._seals() if _fits(seal, self._published)]  # until this one is published
+        write_whole(self._seal, json.dumps(seals).encode())
 
     def copy_back(self) -> None:
         """Make the build of the next publication from the published file, which was this one's.
@@ -91,14 +103,15 @@ class Build:
             self._copy()
 
     def _make_folder(self) -> None:
-        """Keep others out of it: the build shows what no role's file may."""
+        """Keep others out of it: the build shows what no role's file may. A group may publish together."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
+        mode = stat.S_IMODE(self.folder.stat().st_mode)
+        if mode & 0o007:
+            self.folder.chmod(mode & ~0o007)
 
     def _copy(self) -> None:
         self._make_folder()
-        for left in self.folder.glob("build.duckdb*"):  # changes that DuckDB noted belong to another file
-            left.unlink()
+        self.drop()  # changes that DuckDB noted belong to another file
         shutil.copyfile(self._published, self.file)
         sync(self.file)
         was = self._published.stat()
@@ -107,22 +120,32 @@ class Build:
     def _reaches_to(self, log: Entries) -> tuple[int, str] | None:
         """Return how many entries of `log` the file holds, and the hash of the last; None when that cannot be told."""
         try:
-            sealed = json.loads(self._seal.read_text(encoding="utf-8"))
-            entries, leaf = sealed.pop("entries"), sealed.pop("leaf")
-            if not self._fits(sealed):
-                if sealed != state_of(self._published):
-                    return None
+            seals, waiting = self._seals(), self.file.with_name("build.duckdb.wal")  # of a publisher that died
+            found = next((seal for seal in seals if not waiting.exists() and _fits(seal, self.file)), None)
+            if found is None:
+                found = next(seal for seal in seals if _fits(seal, self._published))
                 self._copy()
+            entries, leaf = int(found["entries"]), str(found["leaf"])
             if next(iter(log(entries - 1)))["leaf"] == leaf if entries else leaf == "":
-                return int(entries), str(leaf)
-        except (OSError, ValueError, KeyError, StopIteration, TypeError, AttributeError):
+                return entries, leaf
+        except OSError as error:
+            if is_full(error):
+                raise  # there is no room to project everything anew either
+        except (ValueError, KeyError, StopIteration, TypeError, AttributeError):
             return None
         return None
 
-    def _fits(self, sealed: dict[str, Any]) -> bool:
-        """Whether the file is the sealed one, and a dead publisher's changes do not wait beside it."""
-        waiting = self.file.with_name("build.duckdb.wal")
-        return self.file.exists() and not waiting.exists() and sealed == state_of(self.file)
+    def _seals(self) -> list[dict[str, Any]]:
+        """Return the seals of what waits to be published and of what is published; none when they cannot be read."""
+        with suppress(OSError, ValueError):
+            seals = json.loads(self._seal.read_text(encoding="utf-8"))
+            return seals if isinstance(seals, list) else []
+        return []
+
+
+def _fits(seal: dict[str, Any], file: Path) -> bool:
+    """Whether a file is the sealed one."""
+    return file.exists() and state_of(file).items() <= seal.items()
 
 
 def state_of(file: Path) -> dict[str, Any]:

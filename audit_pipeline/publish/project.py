@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 
 from audit_pipeline.publish.rows import naive, rows_of
-from audit_pipeline.small_cells import few
 
 BATCH = 200  # entries projected at a time
 
@@ -55,9 +54,7 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
     elif entry["kind"] == "review":
         rows["review"].append(entry["body"] | place | about)
     elif entry["kind"] == "erasure":
-        went = entry["body"]["rows"]
-        who = {"account": entry["body"]["by"], "rows": None if few(went) else went}
-        rows["erasure"].append(entry["body"] | who | place | about)
+        rows["erasure"].append(entry["body"] | {"account": entry["body"]["by"]} | place | about)
     elif entry["kind"] == "purge":
         body = entry["body"] | {"account": entry["body"]["by"]}
         rows["purge"] += [body | file | place | about for file in body["files"]]

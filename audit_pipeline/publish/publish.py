@@ -47,13 +47,14 @@ def publish(
         withdraw(layout, roles or {})
         if anew:
             build.discard()
-        try:
-            build.bring_up_to(log, read_record, also)
-        except duckdb.Error as error:
-            if is_full(error):
-                raise
-            build.discard()
-            build.bring_up_to(log, read_record, also)
+        for otherwise in (build.drop, build.discard, None):  # from the build, from what is published, from nothing
+            try:
+                build.bring_up_to(log, read_record, also)
+                break
+            except duckdb.Error as error:
+                if otherwise is None or is_full(error):
+                    raise
+                otherwise()
         swap(build.file, layout.database, mode=0o440 if roles else 0o444)
         publish_roles(layout, build.folder, roles or {}, key)
         build.copy_back()
