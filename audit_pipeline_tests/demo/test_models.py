@@ -35,6 +35,7 @@ def test_skops_alone_would_not_give_the_same_bytes(cohorts: Cohorts) -> None:
     assert artefact(pipeline) == artefact(again)
 
 
+@pytest.mark.acceptance
 def test_another_process_gives_the_same_artefact(root: Path) -> None:
     code = (
         "import hashlib; from audit_pipeline.demo import cohort, models, source\n"

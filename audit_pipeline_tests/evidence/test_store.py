@@ -196,6 +196,7 @@ def test_a_commit_killed_at_every_step_leaves_a_store_that_verifies_and_goes_on(
     assert logged.index(1) > step - 6
 
 
+@pytest.mark.acceptance
 def test_commits_killed_at_random_leave_a_store_that_verifies(store: Store) -> None:
     def audit() -> None:
         for night in nights(3) * 10_000:

@@ -235,6 +235,7 @@ def told(nights: list[Night], *, hash_seed: str, threads: str) -> str:
     return out.stdout
 
 
+@pytest.mark.acceptance
 def test_two_processes_tell_the_same_bits(tmp_path: Path) -> None:
     frame = people(120)
     models = {

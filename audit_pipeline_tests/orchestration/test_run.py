@@ -51,6 +51,7 @@ IN_ORDER = {
 }
 
 
+@pytest.mark.acceptance
 def test_a_backfill_goes_in_order_of_date_and_tells_its_stages(spend: Project) -> None:
     heard: list[tuple[str, date, Stage]] = []
     with instance_of(spend) as instance:
