@@ -20,9 +20,9 @@ def told(count: int, of: int) -> int:
 
     Of fewer than 22 rows "all but 10" would itself be a small cell: every count but none and all is told as 10.
     """
-    if few(count) or (few(of - count) and of - MOST <= MOST):
-        return min(MOST, of)
-    return of - MOST if few(of - count) else count
+    if few(of - count) and of - MOST > MOST:
+        return of - MOST
+    return min(MOST, of) if few(count) or few(of - count) else count
 
 
 def told_share(share: float, of: int) -> float:

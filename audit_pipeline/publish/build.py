@@ -14,6 +14,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,10 @@ class Build:
         done, leaf = reached or (0, "")
         if reached is None:
             self.discard()
-        self._make_folder()
-        if reached is not None:
+        else:
             with suppress(PermissionError):  # another account's, whose group may write to it
                 self.file.chmod(0o660)  # one that died before the swap may have left it as readers get it
+        self._make_folder()
         with duckdb.connect(config={**DUCKDB, "temp_directory": str(self.folder / "spill")}) as connection:
             connection.execute(f"ATTACH '{quoted(self.file)}' AS build (STORAGE_VERSION '{STORAGE}')")
             connection.execute("USE build")
@@ -150,9 +151,14 @@ def _fits(seal: dict[str, Any], file: Path) -> bool:
 
 def state_of(file: Path) -> dict[str, Any]:
     """Return what must not have changed between two publications."""
-    form = hashlib.sha256(f"{__version__}{schema_sql()}".encode()).hexdigest()
     state = file.stat()
-    return {"form": form, "bytes": state.st_size, "changed": state.st_mtime_ns}
+    return {"form": _form(), "bytes": state.st_size, "changed": state.st_mtime_ns}
+
+
+@cache
+def _form() -> str:
+    """Return what the form of the tables follows from, as a digest."""
+    return hashlib.sha256(f"{__version__}{schema_sql()}".encode()).hexdigest()
 
 
 def quoted(path: Path) -> str:

@@ -53,11 +53,9 @@ def _add(rows: dict[str, list[dict[str, Any]]], entry: Entry, read_record: ReadR
         rows["alert"].append(entry["body"] | place)
     elif entry["kind"] == "review":
         rows["review"].append(entry["body"] | place | about)
-    elif entry["kind"] == "erasure":
-        rows["erasure"].append(entry["body"] | {"account": entry["body"]["by"]} | place | about)
-    elif entry["kind"] == "purge":
-        body = entry["body"] | {"account": entry["body"]["by"]}
-        rows["purge"] += [body | file | place | about for file in body["files"]]
+    elif entry["kind"] in ("erasure", "purge"):  # of one file, or of several
+        gone = entry["body"] | {"account": entry["body"]["by"]} | place | about
+        rows[entry["kind"]] += [gone | file for file in entry["body"].get("files", [{}])]
 
 
 def _settle(connection: duckdb.DuckDBPyConnection, touched: set[tuple[str, str]]) -> None:

@@ -1,6 +1,5 @@
 """Pages of small graphs, opened in a real browser."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from audit_pipeline.lineage import store
 from audit_pipeline.records import Outcome
 from audit_pipeline_tests.browser.pages import SHARED
-from audit_pipeline_tests.lineage.conftest import connection, loaded, tell, write  # noqa: F401 (fixtures)
+from audit_pipeline_tests.lineage.conftest import connection, graph, graph_of, loaded, write  # noqa: F401 (fixtures)
 from audit_pipeline_tests.lineage.traces import trace
 
 
@@ -30,21 +29,10 @@ def received(connection: duckdb.DuckDBPyConnection, tmp_path: Any) -> Any:  # no
 @pytest.fixture(scope="session")
 def graph_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models; three nights of one of them: PASS, stopped with FAIL, WARN with one input more."""
-    folder = tmp_path_factory.mktemp("graph")
-    with duckdb.connect(str(folder / "graph.duckdb")) as database:
-        tell(
-            database,
-            folder / "outbox",
-            trace(night=date(2026, 7, 1)),
-            trace(night=date(2026, 7, 2), stopped=True, verdict=Outcome.FAIL),
-            trace(night=date(2026, 7, 3), extra=(SHARED,), verdict=Outcome.WARN),
-            trace("cost", date(2026, 7, 1)),
-        )
-    return folder / "graph.duckdb"
-
-
-@pytest.fixture
-def graph(graph_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The graph of these nights; it can only be read."""
-    with duckdb.connect(str(graph_file), read_only=True) as database:
-        yield database
+    return graph_of(
+        tmp_path_factory.mktemp("graph"),
+        trace(night=date(2026, 7, 1)),
+        trace(night=date(2026, 7, 2), stopped=True, verdict=Outcome.FAIL),
+        trace(night=date(2026, 7, 3), extra=(SHARED,), verdict=Outcome.WARN),
+        trace("cost", date(2026, 7, 1)),
+    )

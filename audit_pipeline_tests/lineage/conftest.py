@@ -43,6 +43,20 @@ def tell(connection: duckdb.DuckDBPyConnection, outbox: Path, *traces: Trace) ->
     store.load(connection, outbox)
 
 
+def graph_of(folder: Path, *traces: Trace) -> Path:
+    """Make a database of `traces` for tests that only read it; return its file."""
+    with duckdb.connect(str(folder / "graph.duckdb")) as database:
+        tell(database, folder / "outbox", *traces)
+    return folder / "graph.duckdb"
+
+
+@pytest.fixture
+def graph(graph_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database that the tests around made with `graph_of`; it can only be read."""
+    with duckdb.connect(str(graph_file), read_only=True) as database:
+        yield database
+
+
 def tables(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Any]]:
     """All rows of all lineage tables, in an order of their own."""
     names = connection.execute("select table_name from duckdb_tables() where schema_name = 'lineage'").fetchall()

@@ -2,7 +2,6 @@
 
 import json
 from collections import deque
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,32 +12,22 @@ import pytest
 from audit_pipeline.errors import LineageError
 from audit_pipeline.lineage import queries
 from audit_pipeline.records import Outcome, Stage
-from audit_pipeline_tests.lineage.conftest import Load, tell
+from audit_pipeline_tests.lineage.conftest import Load, graph_of
 from audit_pipeline_tests.lineage.traces import dataset, trace
 
 SHARED = dataset("census", "labels", "2026")
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("graph")
-    with duckdb.connect(str(folder / "graph.duckdb")) as connection:
-        tell(
-            connection,
-            folder / "outbox",
-            trace(night=date(2026, 7, 1)),
-            trace(night=date(2026, 7, 2), stopped=True, verdict=Outcome.FAIL),
-            trace(night=date(2026, 7, 3), extra=(SHARED,), verdict=Outcome.WARN),
-            trace("cost", date(2026, 7, 1), extra=(SHARED,)),
-            trace("cost", date(2026, 7, 3), extra=(SHARED,), broken=Stage.DRIFT),
-        )
-    return folder / "graph.duckdb"
-
-
-@pytest.fixture
-def graph(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(database), read_only=True) as connection:
-        yield connection
+def graph_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return graph_of(
+        tmp_path_factory.mktemp("graph"),
+        trace(night=date(2026, 7, 1)),
+        trace(night=date(2026, 7, 2), stopped=True, verdict=Outcome.FAIL),
+        trace(night=date(2026, 7, 3), extra=(SHARED,), verdict=Outcome.WARN),
+        trace("cost", date(2026, 7, 1), extra=(SHARED,)),
+        trace("cost", date(2026, 7, 3), extra=(SHARED,), broken=Stage.DRIFT),
+    )
 
 
 def walk(edges: list[tuple[str, str]], start: str, *, up: bool, depth: int) -> dict[str, int]:
